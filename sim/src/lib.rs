@@ -1,0 +1,2 @@
+//! The deterministic simulator that proves the seawall log.
+pub mod choice;

@@ -1,0 +1,2 @@
+//! A write-ahead log manager for a database node.
+pub mod env;
