@@ -1,2 +1,3 @@
 //! The deterministic simulator that proves the seawall log.
 pub mod choice;
+pub mod trace;
