@@ -1,2 +1,66 @@
 //! A write-ahead log manager for a database node.
+//!
+//! [`WalManager`] is the log: records go in through `append_*`, become durable through
+//! [`WalManager::sync`] or [`WalManager::wait_durable`], and come back through
+//! [`WalManager::replay`] after any crash: all that were acknowledged, in order, and at most a
+//! few more that were not. The crate `seawall-sim` beside it proves that.
+//!
+//! ```
+//! use seawall::{TenantId, VShardId, WalManager};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! # let path = scratch.path().join("log");
+//! let wal = WalManager::open(&path, false)?;
+//! let lsn = wal.append_put(TenantId::new(1), VShardId::new(0), b"key=value")?;
+//! wal.wait_durable(lsn)?;
+//! assert_eq!(wal.replay()?[0].payload, b"key=value");
+//! wal.close()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | record | what a caller appends: a type, a tenant, a shard, a payload |
+//! | LSN | a record's number; the first is 1, each next one is one more |
+//! | frame | the records of one write, valid as a whole or not at all |
+//! | segment | a file of frames; the last one is *active*, the others are *sealed* |
+//! | group commit | one thread, the *leader*, writes and syncs for all that wait |
+//! | durable | covered by a sync that succeeded |
+//! | acknowledged | durable, and a caller was told so |
+//! | promise | the durable LSN that a frame or header carries as evidence for recovery |
+//! | torn tail | bytes at the end of the log that no successful sync covered |
+//! | low-water mark | the LSN below which records were truncated |
+//! | poisoned | stopped for good by a failed sync or write; open again to go on |
+//!
+//! # Map
+//!
+//! [`WalManager`] (`manager.rs`) speaks to group commit (`commit.rs`), which drives the segment
+//! writer (`segment/`); `recovery.rs` finds the end of the log at open; `replay.rs` reads;
+//! `truncation.rs` drops. [`format`] is the bytes, [`env`] the one door to files, locks, clock
+//! and randomness.
+
+pub mod config;
 pub mod env;
+pub mod error;
+pub mod format;
+pub mod types;
+
+mod commit;
+mod manager;
+mod recovery;
+mod replay;
+mod segment;
+mod truncation;
+
+pub use config::{WalConfig, WalTuning};
+pub use error::{Error, Result};
+pub use manager::WalManager;
+pub use replay::WalReader;
+pub use types::{
+    Lsn, RecordHeader, RecordType, SegmentMeta, TenantId, TruncateResult, VShardId, WalRecord,
+    WalStats,
+};

@@ -1,0 +1,394 @@
+//! Group commit: many threads append and wait, one at a time leads.
+//!
+//! A record gets its LSN and its place in the pending frame under one short lock. A thread that
+//! wants durability finds its LSN durable, or the log failed, or a leader at work and waits, or
+//! becomes the leader: it takes all that is pending, lets go of the lock, writes, syncs once,
+//! takes the lock again, publishes what the sync covered, and wakes everyone. There is no thread
+//! behind it: whoever needs the work done does it.
+//!
+//! The failure of a sync, or of a write for any reason but a full disk, is final. It is recorded
+//! before any waiter wakes, and under the lock that gives out LSNs, so nothing is appended or
+//! acknowledged behind it.
+
+use std::sync::Arc;
+
+use crate::env::sync::{AtomicU64, Condvar, Mutex, MutexGuard};
+use crate::error::{Error, Result};
+use crate::format::PAYLOAD_BYTES_MAX;
+use crate::format::frame::{ENTRY_HEADER_BYTES, FrameBuffer};
+use crate::recovery::Recovered;
+use crate::segment::catalog::{Catalog, Entry, Segment};
+use crate::segment::writer::Writer;
+use crate::types::{Lsn, SegmentMeta, TenantId, VShardId, WalStats};
+
+/// The state that all threads share. No scheduling point lies under this lock: it is held for
+/// a few copies, never across I/O.
+struct Queue {
+    pending: FrameBuffer,
+    next_lsn: Lsn,
+    /// Covered by a sync that succeeded.
+    durable: Lsn,
+    /// Where replay begins. Raised only by truncation.
+    low_water: Lsn,
+    is_led: bool,
+    is_closed: bool,
+    failed: Option<Arc<Error>>,
+    catalog: Catalog,
+    stats: WalStats,
+}
+
+impl Queue {
+    fn check_failed(&self) -> Result<()> {
+        match &self.failed {
+            None => Ok(()),
+            Some(cause) => Err(Error::Poisoned {
+                cause: Arc::clone(cause),
+            }),
+        }
+    }
+
+    /// Makes the first error final; a full disk is not.
+    fn fail_unless_full(&mut self, error: Error) -> Error {
+        if matches!(error, Error::Full { .. }) {
+            return error;
+        }
+        let cause = self.failed.get_or_insert_with(|| Arc::new(error));
+        Error::Poisoned {
+            cause: Arc::clone(cause),
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        self.check_failed()?;
+        match self.is_closed {
+            false => Ok(()),
+            true => Err(Error::Closed),
+        }
+    }
+
+    /// Takes over what the writer did in a turn.
+    fn publish(&mut self, writer: &Writer) {
+        assert!(writer.durable() >= self.durable);
+        assert!(writer.durable() < self.next_lsn);
+        self.durable = writer.durable();
+        self.stats = writer.stats();
+        if let (Some((sealed, file_bytes)), Some(last)) = (writer.sealed(), self.catalog.last_mut())
+            && last.segment.header.segment_id == sealed
+        {
+            last.file_bytes = file_bytes;
+        }
+        let Some(active) = writer.active() else {
+            return;
+        };
+        let header = *active.header();
+        let known = self.catalog.last_mut();
+        if known.is_none_or(|last| last.segment.header.segment_id != header.segment_id) {
+            self.catalog.push(Entry {
+                segment: Arc::new(Segment {
+                    header,
+                    path: active.path().clone(),
+                }),
+                end: active.end(),
+                file_bytes: active.end(),
+            });
+        }
+        let last = self
+            .catalog
+            .last_mut()
+            .expect("it holds the active segment");
+        last.end = active.end();
+        last.file_bytes = active.end();
+    }
+}
+
+type QueueGuard<'a> = MutexGuard<'a, Queue>;
+
+/// What a reader may see: a durable, consistent part of the log.
+pub(crate) struct Snapshot {
+    /// The segments that hold it, pinned for as long as the snapshot lives.
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) low_water: Lsn,
+    pub(crate) durable: Lsn,
+}
+
+/// The one place where records get their LSNs and become durable.
+pub(crate) struct Committer {
+    queue: Mutex<Queue>,
+    turn_ended: Condvar,
+    /// Locked only by the thread that leads, so never waited for.
+    writer: Mutex<Writer>,
+    /// `Queue::durable` for those who only want to look. Stored by the leader alone.
+    durable: AtomicU64,
+    /// Held through a whole truncation, so that files go oldest first.
+    truncation: Mutex<()>,
+    buffer_bytes: usize,
+}
+
+impl Committer {
+    pub(crate) fn new(recovered: Recovered, buffer_bytes: usize) -> Committer {
+        let Recovered { catalog, writer } = recovered;
+        Committer {
+            durable: AtomicU64::new(writer.durable().as_u64()),
+            queue: Mutex::new(Queue {
+                pending: FrameBuffer::with_capacity(buffer_bytes),
+                next_lsn: writer.durable().next(),
+                durable: writer.durable(),
+                low_water: writer.low_water(),
+                is_led: false,
+                is_closed: false,
+                failed: None,
+                catalog,
+                stats: writer.stats(),
+            }),
+            turn_ended: Condvar::new(),
+            writer: Mutex::new(writer),
+            truncation: Mutex::new(()),
+            buffer_bytes,
+        }
+    }
+
+    /// Gives a record its LSN and queues it. When the queue is full, it is written first.
+    pub(crate) fn append(
+        &self,
+        record_type: u16,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(Error::RecordTooLarge {
+                len: payload.len(),
+                max: PAYLOAD_BYTES_MAX,
+            });
+        }
+        let bytes = ENTRY_HEADER_BYTES + payload.len();
+        let mut queue = self.queue.lock();
+        loop {
+            queue.check_open()?;
+            if queue.pending.is_empty() || queue.pending.body_bytes() + bytes <= self.buffer_bytes {
+                break;
+            }
+            queue = match queue.is_led {
+                true => self.turn_ended.wait(queue),
+                false => self.lead(queue, Writer::write_staged)?,
+            };
+        }
+        let lsn = queue.next_lsn;
+        queue
+            .pending
+            .push(lsn, record_type, tenant, vshard, payload);
+        queue.next_lsn = lsn.next();
+        Ok(lsn)
+    }
+
+    /// Makes everything appended before the call durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let queue = self.queue.lock();
+        queue.check_open()?;
+        let target = queue.next_lsn.before();
+        self.commit(queue, target)
+    }
+
+    /// Makes everything up to `lsn` durable.
+    pub(crate) fn wait_durable(&self, lsn: Lsn) -> Result<()> {
+        let queue = self.queue.lock();
+        queue.check_open()?;
+        if lsn >= queue.next_lsn {
+            return Err(Error::NotAppended {
+                asked: lsn,
+                next: queue.next_lsn,
+            });
+        }
+        self.commit(queue, lsn)
+    }
+
+    fn commit<'a>(&'a self, mut queue: QueueGuard<'a>, target: Lsn) -> Result<()> {
+        loop {
+            queue.check_failed()?;
+            if queue.durable >= target {
+                return Ok(());
+            }
+            queue = match queue.is_led {
+                true => self.turn_ended.wait(queue),
+                false => {
+                    queue.check_open()?;
+                    self.lead(queue, |writer| {
+                        writer.write_staged()?;
+                        writer.sync()
+                    })?
+                }
+            };
+        }
+    }
+
+    /// Takes a turn as the leader: stages the pending frame, does `work` without the lock, then
+    /// publishes the outcome and wakes everyone.
+    fn lead<'a>(
+        &'a self,
+        mut queue: QueueGuard<'a>,
+        work: impl FnOnce(&mut Writer) -> Result<()>,
+    ) -> Result<QueueGuard<'a>> {
+        assert!(!queue.is_led, "there is one leader at a time");
+        queue.is_led = true;
+        drop(queue);
+        let mut turn = Turn {
+            committer: self,
+            is_over: false,
+        };
+        let mut writer = self.writer.lock();
+        let mut queue = self.queue.lock();
+        if writer.staged.is_empty() {
+            std::mem::swap(&mut queue.pending, &mut writer.staged);
+        }
+        drop(queue);
+
+        let result = work(&mut writer);
+
+        self.durable.store(writer.durable().as_u64());
+        let mut queue = self.queue.lock();
+        turn.is_over = true;
+        queue.is_led = false;
+        queue.publish(&writer);
+        drop(writer);
+        let result = result.map_err(|error| queue.fail_unless_full(error));
+        self.turn_ended.notify_all();
+        result.map(|()| queue)
+    }
+
+    /// Takes a turn when nobody else has one.
+    fn lead_next<'a>(
+        &'a self,
+        mut queue: QueueGuard<'a>,
+        work: impl FnOnce(&mut Writer) -> Result<()>,
+    ) -> Result<QueueGuard<'a>> {
+        while queue.is_led {
+            queue = self.turn_ended.wait(queue);
+        }
+        queue.check_failed()?;
+        self.lead(queue, work)
+    }
+
+    /// Raises the low-water mark as far as `lsn` and the pinned segments allow, durably, and
+    /// lets `remove` delete the segments below it.
+    pub(crate) fn truncate_before<T: Default>(
+        &self,
+        lsn: Lsn,
+        remove: impl FnOnce(Vec<Entry>) -> Result<T>,
+    ) -> Result<T> {
+        let _truncation = self.truncation.lock();
+        let mut queue = self.queue.lock();
+        queue.check_open()?;
+        if lsn > queue.durable.next() {
+            return Err(Error::NotDurable {
+                asked: lsn,
+                durable: queue.durable,
+            });
+        }
+        let Some(low_water) = queue.catalog.low_water_below(lsn) else {
+            return Ok(T::default());
+        };
+        // Raised before the turn, so that no reader pins what is about to go.
+        let before = std::mem::replace(&mut queue.low_water, low_water);
+        let marked = self.lead_next(queue, |writer| {
+            writer.write_staged()?;
+            writer.write_mark(low_water)
+        });
+        let mut queue = match marked {
+            Ok(queue) => queue,
+            Err(error) => {
+                self.queue.lock().low_water = before;
+                return Err(error);
+            }
+        };
+        let taken = queue.catalog.take_below(low_water);
+        drop(queue);
+        remove(taken)
+    }
+
+    /// Commits everything, seals the active segment and refuses all later calls.
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut queue = self.queue.lock();
+        queue.check_open()?;
+        queue.is_closed = true;
+        let closed = self.lead_next(queue, |writer| {
+            writer.write_staged()?;
+            writer.seal()
+        });
+        match closed {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.queue.lock().is_closed = false;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes an error outside of a turn final.
+    pub(crate) fn poison(&self, error: Error) -> Error {
+        let mut queue = self.queue.lock();
+        let error = queue.fail_unless_full(error);
+        self.turn_ended.notify_all();
+        error
+    }
+
+    pub(crate) fn next_lsn(&self) -> Lsn {
+        self.queue.lock().next_lsn
+    }
+
+    pub(crate) fn durable_lsn(&self) -> Lsn {
+        Lsn::new(self.durable.load())
+    }
+
+    pub(crate) fn low_water(&self) -> Lsn {
+        self.queue.lock().low_water
+    }
+
+    pub(crate) fn metas(&self) -> Vec<SegmentMeta> {
+        self.queue.lock().catalog.metas()
+    }
+
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.queue.lock().catalog.total_bytes()
+    }
+
+    pub(crate) fn stats(&self) -> WalStats {
+        self.queue.lock().stats
+    }
+
+    /// Pins the durable part of the log from `from` on; from its beginning for `None`.
+    pub(crate) fn snapshot(&self, from: Option<Lsn>) -> Result<Snapshot> {
+        let queue = self.queue.lock();
+        queue.check_open()?;
+        let from = from.unwrap_or(queue.low_water);
+        // Below the very first LSN nothing was ever truncated.
+        if from < queue.low_water && queue.low_water > Lsn::ZERO.next() {
+            return Err(Error::BelowLowWater {
+                asked: from,
+                low_water: queue.low_water,
+            });
+        }
+        Ok(Snapshot {
+            entries: queue.catalog.from_lsn(from).cloned().collect(),
+            low_water: queue.low_water,
+            durable: queue.durable,
+        })
+    }
+}
+
+/// A leader's turn. One that ends in a panic fails the log: its waiters must not wait for ever.
+struct Turn<'a> {
+    committer: &'a Committer,
+    is_over: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut queue = self.committer.queue.lock();
+            queue.fail_unless_full(Error::LeaderPanicked);
+            queue.is_led = false;
+            drop(queue);
+            self.committer.turn_ended.notify_all();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! How a log is opened. Any open may differ from the last one in everything here.
+
+use crate::error::{Error, Result};
+
+/// The default of [`WalConfig::segment_target_size`]: 64 MiB.
+pub const SEGMENT_TARGET_SIZE_DEFAULT: u64 = 64 << 20;
+
+/// Sizes that trade memory and space for speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalTuning {
+    /// How many bytes of records are gathered before they are written even though nobody asked
+    /// for a sync. In bytes; default 1 MiB, minimum 512, maximum 64 MiB. A larger record still
+    /// fits: it is written alone.
+    pub write_buffer_size: usize,
+    /// Each write starts at a multiple of this and is padded to one, so that a write never
+    /// touches a block with acknowledged records. In bytes, a power of two; default 4096,
+    /// minimum 512, maximum 65536. Direct I/O needs at least the device's logical block size.
+    pub alignment: usize,
+}
+
+impl Default for WalTuning {
+    fn default() -> WalTuning {
+        WalTuning {
+            write_buffer_size: 1 << 20,
+            alignment: 4096,
+        }
+    }
+}
+
+/// Everything that an open may choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WalConfig {
+    /// Bypass the page cache when writing. Default `false`.
+    pub use_direct_io: bool,
+    /// A segment that would grow beyond this many bytes is sealed and the next one started.
+    /// 0, the default, stands for 64 MiB. A single write may exceed it.
+    pub segment_target_size: u64,
+    /// Buffer and alignment.
+    pub tuning: WalTuning,
+}
+
+impl WalConfig {
+    /// Checks the limits and fills in the defaults.
+    pub(crate) fn checked(mut self) -> Result<WalConfig> {
+        let tuning = self.tuning;
+        if !tuning.alignment.is_power_of_two() || !(512..=65536).contains(&tuning.alignment) {
+            return Err(Error::Config {
+                why: "alignment is not a power of two from 512 to 65536",
+            });
+        }
+        if !(512..=64 << 20).contains(&tuning.write_buffer_size) {
+            return Err(Error::Config {
+                why: "write_buffer_size is not within 512 bytes and 64 MiB",
+            });
+        }
+        if self.segment_target_size == 0 {
+            self.segment_target_size = SEGMENT_TARGET_SIZE_DEFAULT;
+        }
+        Ok(self)
+    }
+}

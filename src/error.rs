@@ -1,0 +1,174 @@
+//! What can go wrong, and what it means for the caller.
+//!
+//! | error | does the log go on? |
+//! | --- | --- |
+//! | [`Error::Full`] | yes: nothing was lost; the records wait in memory and the next call tries again |
+//! | [`Error::RecordTooLarge`], [`Error::NotAppended`], [`Error::NotDurable`], [`Error::BelowLowWater`] | yes: the call was refused and changed nothing |
+//! | [`Error::Corrupt`] from a reader | yes: writing goes on, but the damaged records are gone |
+//! | [`Error::Io`] from a reader, a listing or an unlink | yes |
+//! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
+//! | [`Error::Closed`] | no: it was closed |
+//! | any error from an open | there is no log to go on with; nothing durable was changed |
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::types::Lsn;
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A system call failed.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// No space, or no quota, for what was to be written. Records that were given an LSN wait
+    /// in memory: make space and call again.
+    #[error("no space to {operation} {}", path.display())]
+    Full {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A write or sync failed earlier, so nothing more can be promised. Records that were not
+    /// acknowledged are indeterminate: a prefix of them may be there after the next open.
+    #[error("the log is poisoned: {cause}")]
+    Poisoned {
+        /// The first failure.
+        #[source]
+        cause: Arc<Error>,
+    },
+    /// A thread panicked while it wrote for all.
+    #[error("a thread panicked in the middle of a commit")]
+    LeaderPanicked,
+    /// The log was closed.
+    #[error("the log is closed")]
+    Closed,
+    /// Bytes that were durable are damaged or missing.
+    #[error("{} is corrupt at offset {offset}, lsn {lsn}: {why}", segment.display())]
+    Corrupt {
+        /// The file.
+        segment: PathBuf,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// The first LSN that can't be read.
+        lsn: Lsn,
+        /// What is wrong there.
+        why: &'static str,
+    },
+    /// A file in the log's directory is not of this log, or not of a log at all.
+    #[error("{} does not belong to this log: {why}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Why it can't be used.
+        why: &'static str,
+    },
+    /// A segment of a format version that this library does not know. Nothing was changed.
+    #[error("{} has format version {version}, which this version cannot read", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// Files of the format before version 1, which are to be migrated first.
+    #[error("{} is in the legacy format", path.display())]
+    Legacy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another handle has the log open.
+    #[error("{} is locked by another writer", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A payload is above the limit; no LSN was given.
+    #[error("a payload of {len} bytes is above the limit of {max}")]
+    RecordTooLarge {
+        /// The payload's length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// The LSN was not given to any record yet.
+    #[error("lsn {asked} was not appended yet; the next is {next}")]
+    NotAppended {
+        /// The LSN asked for.
+        asked: Lsn,
+        /// The next to be given.
+        next: Lsn,
+    },
+    /// A truncation would drop records that are not durable.
+    #[error("cannot truncate before lsn {asked}: only lsn {durable} is durable")]
+    NotDurable {
+        /// The LSN asked for.
+        asked: Lsn,
+        /// The last durable one.
+        durable: Lsn,
+    },
+    /// The records asked for were truncated.
+    #[error("lsn {asked} was truncated; the oldest record is lsn {low_water}")]
+    BelowLowWater {
+        /// The LSN asked for.
+        asked: Lsn,
+        /// The first LSN that was kept.
+        low_water: Lsn,
+    },
+    /// A setting is outside its limits.
+    #[error("bad configuration: {why}")]
+    Config {
+        /// Which, and what the limits are.
+        why: &'static str,
+    },
+}
+
+impl Error {
+    /// Wraps an error of the operating system, telling a full disk from the rest.
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        move |source| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
+                    operation,
+                    path,
+                    source,
+                },
+                _ => Error::Io {
+                    operation,
+                    path,
+                    source,
+                },
+            }
+        }
+    }
+
+    /// Wraps an error of a sync or a rename: there a full disk is no better than any other
+    /// error, since what was written before may be lost.
+    // Source: fsync(2), ERRORS: ENOSPC and EDQUOT are reported for data written earlier.
+    pub(crate) fn final_io(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

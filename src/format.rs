@@ -1,0 +1,32 @@
+//! The bytes on disk: pure functions from bytes to meaning and back, with no I/O.
+//!
+//! A segment file is a [`header`] and then [`frame`]s; each is drawn byte by byte below.
+#![doc = include_str!("format/format.md")]
+
+pub(crate) mod aligned;
+pub mod frame;
+pub mod header;
+
+/// The version of the format that this library writes.
+pub const VERSION: u32 = 1;
+
+/// The largest payload of one record: 64 MiB, as in the legacy format.
+pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
+
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(array_at(bytes, at))
+}
+
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(array_at(bytes, at))
+}
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(array_at(bytes, at))
+}
+
+pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes[at..at + N]
+        .try_into()
+        .expect("a slice of N bytes is an array of N")
+}

@@ -1,0 +1,212 @@
+//! The segment header: who a segment is, what came before it, what it may be trusted with.
+//!
+//! It fills one 512-byte sector, the unit that a disk writes whole, and is written and synced
+//! under a temporary name before the segment gets its own. So a segment under its own name
+//! with a damaged header is corrupt, never merely young.
+
+use super::{VERSION, array_at, u32_at, u64_at};
+use crate::types::Lsn;
+
+/// The encoded size in bytes: one sector.
+pub const HEADER_BYTES: usize = 512;
+
+const MAGIC: [u8; 8] = *b"SEAWALL\0";
+const CHECKSUM_AT: usize = HEADER_BYTES - 4;
+
+/// Which log a segment belongs to: random, made when the log is created.
+pub type LogId = [u8; 16];
+
+/// A segment header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentHeader {
+    /// The log that the segment belongs to.
+    pub log_id: LogId,
+    /// The segment's number: 1 for the log's first, rising, never used twice.
+    pub segment_id: u64,
+    /// The LSN of the first record, written or still to come.
+    pub first_lsn: Lsn,
+    /// All records up to this LSN were durable when the segment got its name.
+    pub durable_lsn: Lsn,
+    /// Records below this LSN were truncated and may be missing.
+    pub low_water_lsn: Lsn,
+    /// Where the records before `first_lsn` end.
+    pub previous: Previous,
+    /// Frames start at multiples of this many bytes; a power of two from 512 to 65536.
+    pub block_bytes: u32,
+    /// Random; every checksum of the segment starts from it, so that bytes of another segment
+    /// can't be taken for this one's, and keys are derived from it in an encrypted log.
+    pub salt: [u8; 16],
+    /// Which key the records are sealed with; 0 for a plain log.
+    pub key_id: u64,
+    /// Proves a key right or wrong before anything is decrypted; zeros for a plain log.
+    pub key_check: [u8; 16],
+}
+
+/// The end of the segment before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Previous {
+    /// Its number; 0 when there is none.
+    pub segment_id: u64,
+    /// The offset in bytes where its last frame ends. What lies behind is not part of the log.
+    pub end: u64,
+}
+
+/// Why bytes are not the header of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAHeader {
+    /// Not a file of this format.
+    Magic,
+    /// A file of this format, in a version that this library does not know.
+    Version(u32),
+    /// Damaged.
+    Damaged(&'static str),
+}
+
+impl SegmentHeader {
+    /// The header's bytes.
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[0..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.block_bytes.to_le_bytes());
+        bytes[16..32].copy_from_slice(&self.log_id);
+        bytes[32..40].copy_from_slice(&self.segment_id.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.first_lsn.as_u64().to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.durable_lsn.as_u64().to_le_bytes());
+        bytes[56..64].copy_from_slice(&self.low_water_lsn.as_u64().to_le_bytes());
+        bytes[64..72].copy_from_slice(&self.previous.segment_id.to_le_bytes());
+        bytes[72..80].copy_from_slice(&self.previous.end.to_le_bytes());
+        bytes[80..96].copy_from_slice(&self.salt);
+        bytes[96..104].copy_from_slice(&self.key_id.to_le_bytes());
+        bytes[104..120].copy_from_slice(&self.key_check);
+        let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
+        bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header back. Bytes behind the header are ignored.
+    ///
+    /// # Errors
+    /// Says whether the bytes are of another format, of another version, or damaged. Magic,
+    /// version and checksum keep their places in every version, so that a version is believed
+    /// only once its checksum holds.
+    pub fn decode(bytes: &[u8]) -> Result<SegmentHeader, NotAHeader> {
+        let Some(bytes) = bytes.get(..HEADER_BYTES) else {
+            return Err(NotAHeader::Damaged("the file is shorter than a header"));
+        };
+        if u32_at(bytes, CHECKSUM_AT) != crc32c::crc32c(&bytes[..CHECKSUM_AT]) {
+            return match bytes[0..8] == MAGIC {
+                true => Err(NotAHeader::Damaged("the header's checksum does not hold")),
+                false => Err(NotAHeader::Magic),
+            };
+        }
+        if bytes[0..8] != MAGIC {
+            return Err(NotAHeader::Magic);
+        }
+        let version = u32_at(bytes, 8);
+        if version != VERSION {
+            return Err(NotAHeader::Version(version));
+        }
+        let header = SegmentHeader {
+            block_bytes: u32_at(bytes, 12),
+            log_id: array_at(bytes, 16),
+            segment_id: u64_at(bytes, 32),
+            first_lsn: Lsn::new(u64_at(bytes, 40)),
+            durable_lsn: Lsn::new(u64_at(bytes, 48)),
+            low_water_lsn: Lsn::new(u64_at(bytes, 56)),
+            previous: Previous {
+                segment_id: u64_at(bytes, 64),
+                end: u64_at(bytes, 72),
+            },
+            salt: array_at(bytes, 80),
+            key_id: u64_at(bytes, 96),
+            key_check: array_at(bytes, 104),
+        };
+        match header.is_sound() {
+            true => Ok(header),
+            false => Err(NotAHeader::Damaged("the header contradicts itself")),
+        }
+    }
+
+    /// The relations between the fields that the rest of the code relies on.
+    fn is_sound(&self) -> bool {
+        self.block_bytes.is_power_of_two()
+            && (512..=65536).contains(&self.block_bytes)
+            && self.segment_id > 0
+            && self.previous.segment_id < self.segment_id
+            && self.first_lsn > Lsn::ZERO
+            && self.first_lsn.as_u64() < u64::MAX
+            && self.durable_lsn.as_u64() < u64::MAX
+            && self.first_lsn <= self.durable_lsn.next()
+            && self.low_water_lsn > Lsn::ZERO
+            && self.low_water_lsn <= self.durable_lsn.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> SegmentHeader {
+        SegmentHeader {
+            log_id: [1; 16],
+            segment_id: 7,
+            first_lsn: Lsn::new(100),
+            durable_lsn: Lsn::new(104),
+            low_water_lsn: Lsn::new(50),
+            previous: Previous {
+                segment_id: 6,
+                end: 8192,
+            },
+            block_bytes: 4096,
+            salt: [9; 16],
+            key_id: 0,
+            key_check: [0; 16],
+        }
+    }
+
+    #[test]
+    fn a_header_survives_encode_and_decode() {
+        assert_eq!(SegmentHeader::decode(&sample().encode()), Ok(sample()));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let bytes = sample().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentHeader::decode(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let mut bytes = sample().encode();
+        bytes[8] = 2;
+        assert!(matches!(
+            SegmentHeader::decode(&bytes),
+            Err(NotAHeader::Damaged(_))
+        ));
+        let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
+        bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Err(NotAHeader::Version(2)));
+        assert_eq!(SegmentHeader::decode(&[0; 512]), Err(NotAHeader::Magic));
+    }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_refused() {
+        let check = |change: fn(&mut SegmentHeader)| {
+            let mut header = sample();
+            change(&mut header);
+            assert!(SegmentHeader::decode(&header.encode()).is_err());
+        };
+        check(|header| header.segment_id = 0);
+        check(|header| header.previous.segment_id = 7);
+        check(|header| header.block_bytes = 1000);
+        check(|header| header.first_lsn = Lsn::new(106));
+        check(|header| header.first_lsn = Lsn::ZERO);
+        check(|header| header.low_water_lsn = Lsn::new(106));
+        check(|header| header.durable_lsn = Lsn::new(u64::MAX));
+    }
+}

@@ -1,0 +1,389 @@
+//! [`WalManager`]: the log as the database sees it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::commit::Committer;
+use crate::config::{WalConfig, WalTuning};
+use crate::env::Env;
+use crate::env::vfs::{File, OpenHow};
+use crate::error::{Error, Result};
+use crate::recovery::recover;
+use crate::replay::WalReader;
+use crate::segment::catalog::{LOCK, LogDir};
+use crate::segment::transfer::uninterrupted;
+use crate::truncation::truncate_before;
+use crate::types::{
+    Lsn, RecordType, SegmentMeta, TenantId, TruncateResult, VShardId, WalRecord, WalStats,
+};
+
+/// The write-ahead log of a database node: the single source of truth for durability.
+///
+/// All methods may be called from many threads. An append only gives a record its place; it is
+/// durable once [`WalManager::sync`], [`WalManager::wait_durable`] or an `append_durable`
+/// returned `Ok`. Dropping the log does no I/O: what was not synced by then may be lost. Use
+/// [`WalManager::close`] to end it in an orderly way.
+pub struct WalManager {
+    committer: Committer,
+    dir: Arc<LogDir>,
+    // Held, never used: it keeps the lock.
+    _lock: Arc<dyn File>,
+}
+
+impl WalManager {
+    /// Opens or creates the log in the directory `path` with default sizes.
+    ///
+    /// When it returns, everything that replay will show is durable.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another handle has it open; [`Error::Corrupt`], [`Error::Foreign`],
+    /// [`Error::Version`] or [`Error::Legacy`] when the directory does not hold an intact log of
+    /// this version; [`Error::Io`] or [`Error::Full`] from the operating system. In all cases
+    /// nothing durable was changed, and opening again is safe.
+    pub fn open(path: &Path, use_direct_io: bool) -> Result<WalManager> {
+        WalManager::open_with_segment_size(path, use_direct_io, 0)
+    }
+
+    /// As [`WalManager::open`], with a roll-over threshold in bytes; 0 stands for 64 MiB.
+    ///
+    /// # Errors
+    /// As [`WalManager::open`].
+    pub fn open_with_segment_size(
+        path: &Path,
+        use_direct_io: bool,
+        segment_target_size: u64,
+    ) -> Result<WalManager> {
+        let tuning = WalTuning::default();
+        WalManager::open_with_tuning(path, use_direct_io, segment_target_size, &tuning)
+    }
+
+    /// As [`WalManager::open_with_segment_size`], with the sizes of buffer and alignment.
+    ///
+    /// # Errors
+    /// As [`WalManager::open`], and [`Error::Config`] for a size outside its limits.
+    pub fn open_with_tuning(
+        path: &Path,
+        use_direct_io: bool,
+        segment_target_size: u64,
+        tuning: &WalTuning,
+    ) -> Result<WalManager> {
+        let config = WalConfig {
+            use_direct_io,
+            segment_target_size,
+            tuning: *tuning,
+        };
+        WalManager::open_in(Env::os(), path, config)
+    }
+
+    /// As [`WalManager::open`] with buffered I/O, which works on every file system.
+    ///
+    /// # Errors
+    /// As [`WalManager::open`].
+    pub fn open_for_testing(path: &Path) -> Result<WalManager> {
+        WalManager::open(path, false)
+    }
+
+    /// Opens or creates a log in any world: the simulator's as well as the real one.
+    ///
+    /// # Errors
+    /// As [`WalManager::open_with_tuning`].
+    pub fn open_in(env: Env, path: &Path, config: WalConfig) -> Result<WalManager> {
+        let config = config.checked()?;
+        let dir = Arc::new(LogDir {
+            env,
+            path: path.to_owned(),
+        });
+        create_directories(&dir)?;
+        let lock = take_lock(&dir)?;
+        let recovered = recover(&dir, &config)?;
+        Ok(WalManager {
+            committer: Committer::new(recovered, config.tuning.write_buffer_size),
+            dir,
+            _lock: lock,
+        })
+    }
+
+    /// Appends a record of any type. It is durable once a later sync has covered its LSN.
+    ///
+    /// # Errors
+    /// [`Error::RecordTooLarge`] above 64 MiB, [`Error::Full`] when the buffer is full and can't
+    /// be written: in both cases no LSN was given. [`Error::Poisoned`] and [`Error::Closed`].
+    pub fn append(
+        &self,
+        record_type: RecordType,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.committer
+            .append(record_type as u16, tenant, vshard, payload)
+    }
+
+    /// Appends a record and makes it durable, sharing the sync with whoever else waits.
+    ///
+    /// # Errors
+    /// As [`WalManager::append`] and [`WalManager::wait_durable`]. After an error the record may
+    /// be there after the next open, or not.
+    pub fn append_durable(
+        &self,
+        record_type: RecordType,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        let lsn = self.append(record_type, tenant, vshard, payload)?;
+        self.wait_durable(lsn)?;
+        Ok(lsn)
+    }
+
+    /// Makes everything appended before the call durable.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: nothing is lost, the records wait in memory, call again once there is
+    /// space. [`Error::Poisoned`]: what was not acknowledged before is indeterminate.
+    /// [`Error::Closed`].
+    pub fn sync(&self) -> Result<()> {
+        self.committer.sync()
+    }
+
+    /// Makes everything up to `lsn` durable; returns at once when it is.
+    ///
+    /// # Errors
+    /// As [`WalManager::sync`], and [`Error::NotAppended`] for an LSN that no record has yet.
+    pub fn wait_durable(&self, lsn: Lsn) -> Result<()> {
+        self.committer.wait_durable(lsn)
+    }
+
+    /// The next LSN to be given; the first is 1.
+    pub fn next_lsn(&self) -> Lsn {
+        self.committer.next_lsn()
+    }
+
+    /// The last LSN known to be durable.
+    pub fn durable_lsn(&self) -> Lsn {
+        self.committer.durable_lsn()
+    }
+
+    /// The first LSN that replay returns; what was before was truncated.
+    pub fn low_water_lsn(&self) -> Lsn {
+        self.committer.low_water()
+    }
+
+    /// All durable records, in LSN order. It needs memory for all of them: see
+    /// [`WalManager::reader`].
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`].
+    pub fn replay(&self) -> Result<Vec<WalRecord>> {
+        self.reader()?.collect()
+    }
+
+    /// All durable records from `lsn` on. Segments before it are not opened.
+    ///
+    /// # Errors
+    /// As [`WalManager::replay`], and [`Error::BelowLowWater`] when `lsn` was truncated.
+    pub fn replay_from(&self, lsn: Lsn) -> Result<Vec<WalRecord>> {
+        self.reader_from(lsn)?.collect()
+    }
+
+    /// A streaming reader over all durable records, with one frame in memory. It shows the log
+    /// as it is now; segments that it still needs are not deleted while it lives.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`].
+    pub fn reader(&self) -> Result<WalReader> {
+        self.reader_of(None)
+    }
+
+    /// As [`WalManager::reader`], from `lsn` on. Segments before it are not opened.
+    ///
+    /// # Errors
+    /// As [`WalManager::reader`], and [`Error::BelowLowWater`] when `lsn` was truncated.
+    pub fn reader_from(&self, lsn: Lsn) -> Result<WalReader> {
+        self.reader_of(Some(lsn))
+    }
+
+    fn reader_of(&self, from: Option<Lsn>) -> Result<WalReader> {
+        let snapshot = self.committer.snapshot(from)?;
+        Ok(WalReader::new(Arc::clone(&self.dir), snapshot, from))
+    }
+
+    /// Deletes sealed segments wholly below `lsn`, oldest first, up to the first that a reader
+    /// still needs; never the active one. When it returns, the mark below which records may be
+    /// missing is durable.
+    ///
+    /// # Errors
+    /// [`Error::NotDurable`] when records below `lsn` are not durable; [`Error::Full`] when there
+    /// is no space for the mark: nothing was deleted. [`Error::Io`] when a file can't be removed:
+    /// the next open will try again. [`Error::Poisoned`], [`Error::Closed`].
+    pub fn truncate_before(&self, lsn: Lsn) -> Result<TruncateResult> {
+        truncate_before(&self.dir, &self.committer, lsn)
+    }
+
+    /// The segment files, oldest first.
+    pub fn list_segments(&self) -> Vec<SegmentMeta> {
+        self.committer.metas()
+    }
+
+    /// The size of all segment files in bytes.
+    pub fn total_size_bytes(&self) -> u64 {
+        self.committer.total_bytes()
+    }
+
+    /// The log's directory.
+    pub fn wal_dir(&self) -> &Path {
+        &self.dir.path
+    }
+
+    /// Counters since the log was opened.
+    pub fn stats(&self) -> WalStats {
+        self.committer.stats()
+    }
+
+    /// Makes everything durable and seals the log, so that the next open has proof of every
+    /// record. All later calls that read or write fail with [`Error::Closed`].
+    ///
+    /// # Errors
+    /// As [`WalManager::sync`]; after [`Error::Full`] the log is still open.
+    pub fn close(&self) -> Result<()> {
+        self.committer.close()
+    }
+}
+
+/// The appends that the database calls, one a record type. Each returns the record's own LSN;
+/// errors and durability are those of [`WalManager::append`].
+#[allow(missing_docs, clippy::missing_errors_doc)] // One sentence serves them all.
+impl WalManager {
+    pub fn append_put(&self, tenant: TenantId, vshard: VShardId, payload: &[u8]) -> Result<Lsn> {
+        self.append(RecordType::Put, tenant, vshard, payload)
+    }
+
+    pub fn append_delete(&self, tenant: TenantId, vshard: VShardId, payload: &[u8]) -> Result<Lsn> {
+        self.append(RecordType::Delete, tenant, vshard, payload)
+    }
+
+    pub fn append_vector_put(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::VectorPut, tenant, vshard, payload)
+    }
+
+    pub fn append_vector_delete(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::VectorDelete, tenant, vshard, payload)
+    }
+
+    pub fn append_vector_params(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::VectorParams, tenant, vshard, payload)
+    }
+
+    pub fn append_transaction(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::Transaction, tenant, vshard, payload)
+    }
+
+    pub fn append_crdt_delta(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::CrdtDelta, tenant, vshard, payload)
+    }
+
+    pub fn append_timeseries_batch(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::TimeseriesBatch, tenant, vshard, payload)
+    }
+
+    pub fn append_log_batch(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        payload: &[u8],
+    ) -> Result<Lsn> {
+        self.append(RecordType::LogBatch, tenant, vshard, payload)
+    }
+
+    /// The payload is `checkpoint_lsn` in MessagePack.
+    pub fn append_checkpoint(
+        &self,
+        tenant: TenantId,
+        vshard: VShardId,
+        checkpoint_lsn: u64,
+    ) -> Result<Lsn> {
+        let payload = rmp_serde::to_vec(&checkpoint_lsn).expect("a number can be encoded");
+        self.append(RecordType::Checkpoint, tenant, vshard, &payload)
+    }
+}
+
+/// Creates the log's directory and its missing parents. They become durable with the log's
+/// first segment.
+fn create_directories(dir: &LogDir) -> Result<()> {
+    let vfs = &dir.env.vfs;
+    let missing = |path: &Path| match uninterrupted(|| vfs.metadata(path)) {
+        Ok(found) if found.is_dir => Ok(false),
+        Ok(_) => Err(Error::Legacy {
+            path: path.to_owned(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Error::io("look at", path)(error)),
+    };
+    let mut to_create = Vec::new();
+    for path in dir.path.ancestors() {
+        if path.as_os_str().is_empty() || !missing(path)? {
+            break;
+        }
+        to_create.push(path);
+    }
+    for path in to_create.into_iter().rev() {
+        match uninterrupted(|| vfs.create_dir(path)) {
+            // Somebody else was as fast; the lock decides who goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            created => created.map_err(Error::io("create", path))?,
+        }
+    }
+    Ok(())
+}
+
+/// Takes the directory's lock, which lives as long as the returned handle.
+fn take_lock(dir: &LogDir) -> Result<Arc<dyn File>> {
+    let path = dir.path.join(LOCK);
+    let vfs = &dir.env.vfs;
+    let existing = OpenHow::Write { direct: false };
+    let mut opened = uninterrupted(|| vfs.open(&path, existing));
+    if matches!(&opened, Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+        opened = uninterrupted(|| vfs.open(&path, OpenHow::CreateNew { direct: false }));
+        if matches!(&opened, Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists) {
+            opened = uninterrupted(|| vfs.open(&path, existing));
+        }
+    }
+    let file = opened.map_err(Error::io("open", &path))?;
+    match uninterrupted(|| file.try_lock()) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::Locked { path }),
+        locked => {
+            locked.map_err(Error::io("lock", &path))?;
+            Ok(file)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Reading the log back, one frame at a time.
+//!
+//! A reader sees the durable records of the moment it was made, each exactly once and in order,
+//! or an error that says where the first one that it can't read would be. It holds one frame of
+//! memory, whatever the log's length, and pins its segments: none is deleted under it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::commit::Snapshot;
+use crate::error::{Error, Result};
+use crate::format::frame::{FrameHeader, NotAFrame, Records};
+use crate::segment::catalog::{Entry, LogDir};
+use crate::segment::reader::{FrameReader, Stop};
+use crate::types::{Lsn, WalRecord};
+
+/// An iterator over the durable records of a log, from [`crate::WalManager::reader`].
+///
+/// After an error it ends: nothing behind a record that can't be read is returned.
+pub struct WalReader {
+    dir: Arc<LogDir>,
+    // The segments still to be read, the one being read included; each is pinned.
+    entries: VecDeque<Entry>,
+    segment: Option<FrameReader>,
+    frame: Option<(FrameHeader, Records)>,
+    // The last record that was read, wanted or not.
+    last: Lsn,
+    from: Lsn,
+    until: Lsn,
+}
+
+impl WalReader {
+    /// A reader of a snapshot from `from` on; records of it below are skipped.
+    pub(crate) fn new(dir: Arc<LogDir>, snapshot: Snapshot, from: Option<Lsn>) -> WalReader {
+        let first = snapshot
+            .entries
+            .first()
+            .map(|entry| entry.segment.header.first_lsn);
+        WalReader {
+            dir,
+            last: first.unwrap_or(snapshot.low_water).before(),
+            entries: snapshot.entries.into(),
+            segment: None,
+            frame: None,
+            from: from.unwrap_or(snapshot.low_water),
+            until: snapshot.durable,
+        }
+    }
+
+    fn read_next(&mut self) -> Result<Option<WalRecord>> {
+        loop {
+            if let Some(record) = self.next_in_frame() {
+                return Ok(Some(record));
+            }
+            if self.last >= self.until {
+                return Ok(None);
+            }
+            self.read_frame()?;
+        }
+    }
+
+    /// The next wanted record of the frame at hand.
+    fn next_in_frame(&mut self) -> Option<WalRecord> {
+        let (frame, records) = self.frame.as_mut()?;
+        let segment = self.segment.as_ref().expect("a frame is from a segment");
+        let body = segment.body(frame);
+        while let Some((header, payload)) = records.next(body) {
+            self.last = Lsn::new(header.lsn);
+            if self.last >= self.from {
+                return Some(WalRecord {
+                    header,
+                    payload: payload.to_vec(),
+                });
+            }
+        }
+        self.frame = None;
+        None
+    }
+
+    /// Moves to the next frame, in the next segment where this one has ended. There must be one:
+    /// records that are durable are still to come.
+    fn read_frame(&mut self) -> Result<()> {
+        let entry = self
+            .entries
+            .front()
+            .expect("the snapshot holds all its records");
+        let segment = match &mut self.segment {
+            Some(segment) => segment,
+            None => {
+                let path = &entry.segment.path;
+                let header = &entry.segment.header;
+                if header.first_lsn != self.last.next() {
+                    return Err(
+                        self.corrupt(entry.end, "the records before the next segment end early")
+                    );
+                }
+                let reader = FrameReader::open(&self.dir, path, header)?;
+                self.segment.insert(reader)
+            }
+        };
+        if segment.offset() >= entry.end {
+            let end = entry.end;
+            if self.entries.len() == 1 {
+                return Err(self.corrupt(end, "the segment ends early"));
+            }
+            self.segment = None;
+            self.entries.pop_front();
+            return Ok(());
+        }
+        match segment.next()? {
+            Ok(frame) if frame.first_lsn == self.last.next() => {
+                self.frame = Some((frame, Records::of(&frame)));
+                Ok(())
+            }
+            Ok(_) => {
+                let offset = segment.offset();
+                Err(self.corrupt(offset, NotAFrame::Contents.why()))
+            }
+            Err(Stop { offset, why }) => Err(self.corrupt(offset, why.why())),
+        }
+    }
+
+    /// Below the durable LSN nothing is torn: what can't be read is damaged.
+    fn corrupt(&self, offset: u64, why: &'static str) -> Error {
+        let segment = match &self.segment {
+            Some(segment) => segment.path().to_owned(),
+            None => self.entries[0].segment.path.clone(),
+        };
+        Error::Corrupt {
+            segment,
+            offset,
+            lsn: self.last.next(),
+            why,
+        }
+    }
+}
+
+impl Iterator for WalReader {
+    type Item = Result<WalRecord>;
+
+    fn next(&mut self) -> Option<Result<WalRecord>> {
+        let record = self.read_next();
+        if record.is_err() {
+            self.until = Lsn::ZERO;
+            self.frame = None;
+        }
+        record.transpose()
+    }
+}

@@ -1,0 +1,8 @@
+//! Segment files: their names and set ([`catalog`]), the file being written ([`active`]), what
+//! goes where ([`writer`]), reading ([`reader`]).
+
+pub(crate) mod active;
+pub(crate) mod catalog;
+pub(crate) mod reader;
+pub(crate) mod transfer;
+pub(crate) mod writer;

@@ -1,0 +1,150 @@
+//! The active segment: the one file that the log writes to, from its making to its seal.
+//!
+//! A segment is made under a temporary name, synced, renamed to its own, and its directory
+//! synced; only then does it take its first record. One handle stays open all that time, so
+//! that no error of the kernel's write-back can pass unseen between two opens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::catalog::LogDir;
+use super::transfer::{uninterrupted, write_all};
+use crate::env::vfs::{File, OpenHow};
+use crate::error::{Error, Result};
+use crate::format::aligned::AlignedBytes;
+use crate::format::header::{HEADER_BYTES, SegmentHeader};
+
+/// A segment in the making, under the temporary name.
+pub(crate) struct Draft<'a> {
+    dir: &'a LogDir,
+    file: Arc<dyn File>,
+    header: SegmentHeader,
+    end: u64,
+}
+
+impl Draft<'_> {
+    /// Starts a segment with its header.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when there is no space for it: then nothing is left of it.
+    pub(crate) fn begin<'a>(
+        dir: &'a LogDir,
+        header: &SegmentHeader,
+        direct: bool,
+    ) -> Result<Draft<'a>> {
+        let path = dir.temporary_path();
+        let how = OpenHow::CreateNew { direct };
+        let mut created = uninterrupted(|| dir.env.vfs.open(&path, how));
+        if matches!(&created, Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists) {
+            // What a crash, or an attempt that found no space, left behind.
+            dir.remove(&path)?;
+            created = uninterrupted(|| dir.env.vfs.open(&path, how));
+        }
+        let mut draft = Draft {
+            dir,
+            file: created.map_err(Error::io("create", &path))?,
+            header: *header,
+            end: 0,
+        };
+        let mut block = AlignedBytes::zeroed(header.block_bytes as usize);
+        block
+            .first_mut(HEADER_BYTES)
+            .copy_from_slice(&header.encode());
+        draft.append(block.first(header.block_bytes as usize))?;
+        Ok(draft)
+    }
+
+    /// The offset at which the next frame goes.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Adds a frame that the segment starts with.
+    ///
+    /// # Errors
+    /// As [`Draft::begin`].
+    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<()> {
+        let path = self.dir.temporary_path();
+        let written = write_all(&*self.file, self.end, frame).map_err(Error::io("write", &path));
+        if let Err(error @ Error::Full { .. }) = written {
+            // The space that it took may be all that recovery needs.
+            self.dir.remove(&path)?;
+            return Err(error);
+        }
+        written?;
+        self.end += frame.len() as u64;
+        Ok(())
+    }
+
+    /// Makes the segment durable and gives it its name: from now on it is part of the log.
+    pub(crate) fn publish(self) -> Result<ActiveSegment> {
+        let from = self.dir.temporary_path();
+        self.file
+            .sync_all()
+            .map_err(Error::final_io("sync", &from))?;
+        let header = self.header;
+        let path = self.dir.segment_path(header.segment_id, header.first_lsn);
+        let renamed = self.dir.env.vfs.rename(&from, &path);
+        renamed.map_err(Error::final_io("rename", &from))?;
+        self.dir.sync()?;
+        Ok(ActiveSegment {
+            file: self.file,
+            header,
+            path,
+            end: self.end,
+            is_synced: true,
+        })
+    }
+}
+
+/// The segment that takes new frames.
+pub(crate) struct ActiveSegment {
+    file: Arc<dyn File>,
+    header: SegmentHeader,
+    path: PathBuf,
+    end: u64,
+    is_synced: bool,
+}
+
+impl ActiveSegment {
+    pub(crate) fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
+    pub(crate) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// Where the next frame goes, in bytes.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether a sync has covered all that was appended.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.is_synced
+    }
+
+    /// Whether no frame was written yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.end == u64::from(self.header.block_bytes)
+    }
+
+    /// Writes a frame at the end; it is not durable before the next sync. After an error the
+    /// end is where it was, and the next frame goes over what was left there.
+    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<()> {
+        assert_eq!(frame.len() as u64 % u64::from(self.header.block_bytes), 0);
+        self.is_synced = false;
+        write_all(&*self.file, self.end, frame).map_err(Error::io("write", &self.path))?;
+        self.end += frame.len() as u64;
+        Ok(())
+    }
+
+    /// Makes all that was appended before the call durable.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        let synced = self.file.sync_data();
+        synced.map_err(Error::final_io("sync", &self.path))?;
+        self.is_synced = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! The log's directory and the set of segments that make up the log.
+//!
+//! [`LogDir`] knows the names; [`Catalog`] knows which segments are live, in order, and where
+//! each ends. The catalog never touches a file: it is changed by recovery, the writer's turns
+//! and truncation, and read by readers, all under one lock that they bring along.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::transfer::uninterrupted;
+use crate::env::Env;
+use crate::env::vfs::{File, OpenHow};
+use crate::error::{Error, Result};
+use crate::format::header::SegmentHeader;
+use crate::types::{Lsn, SegmentMeta};
+
+/// The name under which a segment is made.
+pub(crate) const TEMPORARY: &str = "next.wal.tmp";
+/// The name of the file that holds the writer's lock.
+pub(crate) const LOCK: &str = "LOCK";
+
+/// The log's directory, and the world that it is in.
+pub(crate) struct LogDir {
+    pub(crate) env: Env,
+    pub(crate) path: PathBuf,
+}
+
+impl LogDir {
+    pub(crate) fn segment_path(&self, id: u64, first_lsn: Lsn) -> PathBuf {
+        self.path.join(format!("seg-{id:010}-{first_lsn:020}.wal"))
+    }
+
+    pub(crate) fn temporary_path(&self) -> PathBuf {
+        self.path.join(TEMPORARY)
+    }
+
+    /// Makes the directory's entries durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let synced = self.env.vfs.sync_dir(&self.path);
+        synced.map_err(Error::final_io("sync directory", &self.path))
+    }
+
+    pub(crate) fn open_to_read(&self, path: &Path) -> Result<Arc<dyn File>> {
+        uninterrupted(|| self.env.vfs.open(path, OpenHow::Read)).map_err(Error::io("open", path))
+    }
+
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        uninterrupted(|| self.env.vfs.remove_file(path)).map_err(Error::io("remove", path))
+    }
+}
+
+/// What a name in the log's directory stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    Segment { id: u64, first_lsn: Lsn },
+    LegacySegment,
+    Temporary,
+    Other,
+}
+
+impl Name {
+    pub(crate) fn of(name: &OsStr) -> Name {
+        let Some(name) = name.to_str() else {
+            return Name::Other;
+        };
+        if name == TEMPORARY {
+            return Name::Temporary;
+        }
+        if let Some((id, first_lsn)) = segment_numbers(name) {
+            return Name::Segment { id, first_lsn };
+        }
+        let digits = name
+            .strip_prefix("wal-")
+            .and_then(|rest| rest.strip_suffix(".seg"));
+        match digits.is_some_and(|digits| number(digits, 20).is_some()) {
+            true => Name::LegacySegment,
+            false => Name::Other,
+        }
+    }
+}
+
+fn segment_numbers(name: &str) -> Option<(u64, Lsn)> {
+    let numbers = name.strip_prefix("seg-")?.strip_suffix(".wal")?;
+    let (id, first_lsn) = numbers.split_once('-')?;
+    Some((number(id, 10)?, Lsn::new(number(first_lsn, 20)?)))
+}
+
+/// A number written with exactly `digits` digits, or more where it needs them: one text a number.
+fn number(text: &str, digits: usize) -> Option<u64> {
+    let number: u64 = text.parse().ok()?;
+    (format!("{number:0digits$}") == text).then_some(number)
+}
+
+/// A live segment. Whoever holds an `Arc` of it pins it: its file is not removed.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) path: PathBuf,
+}
+
+/// A segment's place in the catalog.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) segment: Arc<Segment>,
+    /// Where its frames of the log end, in bytes.
+    pub(crate) end: u64,
+    /// The file's size in bytes.
+    pub(crate) file_bytes: u64,
+}
+
+/// The live segments, oldest first. Each one's records end where the next one's begin.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    entries: VecDeque<Entry>,
+}
+
+impl Catalog {
+    /// A catalog of segments that recovery found to follow one another, oldest first.
+    pub(crate) fn new(entries: VecDeque<Entry>) -> Catalog {
+        for (entry, next) in entries.iter().zip(entries.iter().skip(1)) {
+            assert!(entry.segment.header.segment_id < next.segment.header.segment_id);
+            assert!(entry.segment.header.first_lsn <= next.segment.header.first_lsn);
+        }
+        Catalog { entries }
+    }
+
+    /// Adds the segment that the writer just started, and fixes the end of the one before.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        let header = &entry.segment.header;
+        if let Some(last) = self.entries.back_mut() {
+            assert_eq!(last.segment.header.segment_id, header.previous.segment_id);
+            last.end = header.previous.end;
+        }
+        self.entries.push_back(entry);
+    }
+
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Entry> {
+        self.entries.back_mut()
+    }
+
+    /// The entries from the one that holds `lsn` on.
+    pub(crate) fn from_lsn(&self, lsn: Lsn) -> impl Iterator<Item = &Entry> {
+        let later = self
+            .entries
+            .partition_point(|entry| entry.segment.header.first_lsn <= lsn);
+        self.entries.iter().skip(later.saturating_sub(1))
+    }
+
+    /// The first LSN that is kept when everything that may go below `lsn` goes: sealed segments
+    /// wholly below it, from the oldest up to the first that a reader has pinned.
+    pub(crate) fn low_water_below(&self, lsn: Lsn) -> Option<Lsn> {
+        let nexts = self.entries.iter().skip(1);
+        self.entries
+            .iter()
+            .zip(nexts)
+            .take_while(|(entry, next)| {
+                next.segment.header.first_lsn <= lsn && Arc::strong_count(&entry.segment) == 1
+            })
+            .map(|(_, next)| next.segment.header.first_lsn)
+            .last()
+    }
+
+    /// Takes out the segments wholly below `low_water`.
+    pub(crate) fn take_below(&mut self, low_water: Lsn) -> Vec<Entry> {
+        let mut taken = Vec::new();
+        while let Some(next) = self.entries.get(1) {
+            if next.segment.header.first_lsn > low_water {
+                break;
+            }
+            taken.extend(self.entries.pop_front());
+        }
+        taken
+    }
+
+    pub(crate) fn metas(&self) -> Vec<SegmentMeta> {
+        self.entries
+            .iter()
+            .map(|entry| SegmentMeta {
+                path: entry.segment.path.clone(),
+                first_lsn: entry.segment.header.first_lsn.as_u64(),
+                file_size: entry.file_bytes,
+            })
+            .collect()
+    }
+
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.file_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        let check = |name: &str, expect: Name| assert_eq!(Name::of(OsStr::new(name)), expect);
+        check(
+            "seg-0000000007-00000000000000000123.wal",
+            Name::Segment {
+                id: 7,
+                first_lsn: Lsn::new(123),
+            },
+        );
+        check("wal-00000000000000000001.seg", Name::LegacySegment);
+        check("next.wal.tmp", Name::Temporary);
+        check("LOCK", Name::Other);
+        check("seg-7-123.wal", Name::Other);
+        check("seg-000000000+-00000000000000000123.wal", Name::Other);
+        check("seg-0000000007-99999999999999999999.wal", Name::Other);
+    }
+}

@@ -1,0 +1,183 @@
+//! Reading a segment frame by frame, until a stop whose reason is known.
+//!
+//! A read error is an error, never the end of the segment. Nothing is allocated on the word of
+//! a length that goes beyond the file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::catalog::LogDir;
+use super::transfer::read_full;
+use crate::env::vfs::File;
+use crate::error::{Error, Result};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, NotAFrame};
+use crate::format::header::{HEADER_BYTES, NotAHeader, SegmentHeader};
+use crate::types::Lsn;
+
+/// Files are read in pieces of at least this many bytes: large enough that a call costs
+/// little, small enough that a streaming replay stays small.
+const READ_BYTES: u64 = 256 << 10;
+
+/// Reads and checks the header of the segment file at `path`.
+///
+/// # Errors
+/// [`Error::Foreign`], [`Error::Version`], [`Error::Corrupt`] or [`Error::Io`].
+pub(crate) fn read_header(file: &dyn File, path: &Path, first_lsn: Lsn) -> Result<SegmentHeader> {
+    let mut bytes = [0; HEADER_BYTES];
+    let count = read_full(file, 0, &mut bytes).map_err(Error::io("read", path))?;
+    SegmentHeader::decode(&bytes[..count]).map_err(|not| match not {
+        NotAHeader::Magic => Error::Foreign {
+            path: path.to_owned(),
+            why: "it does not begin as a segment does",
+        },
+        NotAHeader::Version(version) => Error::Version {
+            path: path.to_owned(),
+            version,
+        },
+        NotAHeader::Damaged(why) => Error::Corrupt {
+            segment: path.to_owned(),
+            offset: 0,
+            lsn: first_lsn,
+            why,
+        },
+    })
+}
+
+/// Where and why a segment could not be read on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    pub(crate) offset: u64,
+    pub(crate) why: NotAFrame,
+}
+
+/// A cursor over the frames of one segment.
+pub(crate) struct FrameReader {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    header: SegmentHeader,
+    // The file's length when the reader was made; what is appended later is not looked at.
+    file_bytes: u64,
+    offset: u64,
+    // A piece of the file: `window` holds the bytes from `window_start` on.
+    window: Vec<u8>,
+    window_start: u64,
+}
+
+impl FrameReader {
+    /// A reader before the first frame of the segment at `path`, whose header is `header`.
+    ///
+    /// # Errors
+    /// When the file can't be opened, or has another header.
+    pub(crate) fn open(dir: &LogDir, path: &Path, header: &SegmentHeader) -> Result<FrameReader> {
+        let file = dir.open_to_read(path)?;
+        if read_header(&*file, path, header.first_lsn)? != *header {
+            return Err(Error::Foreign {
+                path: path.to_owned(),
+                why: "its header is not the one that was there at open",
+            });
+        }
+        FrameReader::new(file, path, header)
+    }
+
+    /// A reader before the first frame of a file whose header was just read.
+    pub(crate) fn new(
+        file: Arc<dyn File>,
+        path: &Path,
+        header: &SegmentHeader,
+    ) -> Result<FrameReader> {
+        let file_bytes = file.len().map_err(Error::io("measure", path))?;
+        Ok(FrameReader {
+            file,
+            path: path.to_owned(),
+            header: *header,
+            file_bytes,
+            offset: u64::from(header.block_bytes),
+            window: Vec::new(),
+            window_start: 0,
+        })
+    }
+
+    /// The offset of the next frame in bytes.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Moves the cursor to the start of a frame.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        assert_eq!(offset % u64::from(self.header.block_bytes), 0);
+        self.offset = offset;
+    }
+
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the frame at the cursor and moves behind it; its body is then [`FrameReader::body`].
+    pub(crate) fn next(&mut self) -> Result<std::result::Result<FrameHeader, Stop>> {
+        let offset = self.offset;
+        let frame = match self.header_at(offset)? {
+            Ok(frame) => frame,
+            Err(why) => return Ok(Err(Stop { offset, why })),
+        };
+        let bytes = FRAME_HEADER_BYTES as u64 + u64::from(frame.body_bytes);
+        if !self.fill(offset, bytes)? {
+            let why = NotAFrame::Short;
+            return Ok(Err(Stop { offset, why }));
+        }
+        self.offset += frame.file_bytes(&self.header);
+        match frame.check_body(self.body(&frame)) {
+            Ok(()) => Ok(Ok(frame)),
+            Err(why) => {
+                self.offset = offset;
+                Ok(Err(Stop { offset, why }))
+            }
+        }
+    }
+
+    /// The body of the frame that [`FrameReader::next`] returned last.
+    pub(crate) fn body(&self, frame: &FrameHeader) -> &[u8] {
+        let start = self.offset - frame.file_bytes(&self.header) + FRAME_HEADER_BYTES as u64;
+        let at = (start - self.window_start) as usize;
+        &self.window[at..at + frame.body_bytes as usize]
+    }
+
+    /// The header of a frame at `offset`, its body unread. A header in the page or sector that
+    /// a torn write left is a header all the same: it was written, and what it says is true.
+    pub(crate) fn header_at(
+        &mut self,
+        offset: u64,
+    ) -> Result<std::result::Result<FrameHeader, NotAFrame>> {
+        if !self.fill(offset, FRAME_HEADER_BYTES as u64)? {
+            return Ok(Err(NotAFrame::Short));
+        }
+        let at = (offset - self.window_start) as usize;
+        Ok(FrameHeader::decode(
+            &self.window[at..],
+            &self.header,
+            offset,
+        ))
+    }
+
+    /// Gets the bytes `offset..offset + len` into the window; `false` when the file is shorter.
+    fn fill(&mut self, offset: u64, len: u64) -> Result<bool> {
+        if offset + len > self.file_bytes {
+            return Ok(false);
+        }
+        let window_end = self.window_start + self.window.len() as u64;
+        if offset >= self.window_start && offset + len <= window_end {
+            return Ok(true);
+        }
+        let wanted = len.max(READ_BYTES).min(self.file_bytes - offset) as usize;
+        self.window.resize(wanted, 0);
+        self.window_start = offset;
+        let count = read_full(&*self.file, offset, &mut self.window);
+        let count = count.inspect_err(|_| self.window.clear());
+        let count = count.map_err(Error::io("read", &self.path))?;
+        self.window.truncate(count);
+        Ok(count as u64 >= len)
+    }
+}

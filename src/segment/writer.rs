@@ -1,0 +1,253 @@
+//! Turning frames into durable bytes: which segment they go to, when the next one starts.
+//!
+//! The writer is used by one thread at a time, the leader of a group commit. After an
+//! [`Error::Full`] it is as good as before: the frame that found no space stays staged, and is
+//! written again, in the same place, by the next attempt. After any other error it must not be
+//! used again; the committer sees to that.
+
+use std::sync::Arc;
+
+use super::active::{ActiveSegment, Draft};
+use super::catalog::LogDir;
+use crate::config::WalConfig;
+use crate::error::{Error, Result};
+use crate::format::frame::{FrameBuffer, FrameKind, Place};
+use crate::format::header::{LogId, Previous, SegmentHeader};
+use crate::types::{Lsn, WalStats};
+
+/// Everything that the next segment's header is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct NextSegment {
+    pub(crate) log_id: LogId,
+    pub(crate) segment_id: u64,
+    pub(crate) previous: Previous,
+}
+
+impl NextSegment {
+    /// The next segment's header, with a fresh salt.
+    pub(crate) fn header(
+        &self,
+        dir: &LogDir,
+        config: &WalConfig,
+        first_lsn: Lsn,
+        durable_lsn: Lsn,
+        low_water_lsn: Lsn,
+    ) -> Result<SegmentHeader> {
+        let mut salt = [0; 16];
+        let filled = dir.env.entropy.fill(&mut salt);
+        filled.map_err(Error::final_io("get randomness for", &dir.path))?;
+        Ok(SegmentHeader {
+            log_id: self.log_id,
+            segment_id: self.segment_id,
+            first_lsn,
+            durable_lsn,
+            low_water_lsn,
+            previous: self.previous,
+            block_bytes: u32::try_from(config.tuning.alignment).expect("at most 65536"),
+            salt,
+            key_id: 0,
+            key_check: [0; 16],
+        })
+    }
+}
+
+/// The writer of the log's frames.
+pub(crate) struct Writer {
+    dir: Arc<LogDir>,
+    config: WalConfig,
+    // `None` between the seal of a segment and the making of the next.
+    active: Option<ActiveSegment>,
+    next: NextSegment,
+    /// The frame to be written next. It stays here until it is written.
+    pub(crate) staged: FrameBuffer,
+    // The number and file size in bytes of the segment that was sealed last.
+    sealed: Option<(u64, u64)>,
+    // Records below this may be missing; goes into every frame.
+    low_water: Lsn,
+    // Frames up to here were written.
+    written: Lsn,
+    // Frames up to here were covered by a sync. Never above `written`.
+    durable: Lsn,
+    stats: WalStats,
+}
+
+impl Writer {
+    /// A writer after recovery: everything up to `durable` is in segments, all else is new.
+    /// Without an active segment it makes one when it needs it.
+    pub(crate) fn new(
+        dir: Arc<LogDir>,
+        config: WalConfig,
+        active: Option<ActiveSegment>,
+        next: NextSegment,
+        durable: Lsn,
+        low_water: Lsn,
+    ) -> Writer {
+        let segments_created = u64::from(active.is_some());
+        Writer {
+            dir,
+            config,
+            active,
+            next,
+            staged: FrameBuffer::with_capacity(config.tuning.write_buffer_size),
+            sealed: None,
+            low_water,
+            written: durable,
+            durable,
+            stats: WalStats {
+                segments_created,
+                ..WalStats::default()
+            },
+        }
+    }
+
+    pub(crate) fn active(&self) -> Option<&ActiveSegment> {
+        self.active.as_ref()
+    }
+
+    /// The last LSN that a sync has covered.
+    pub(crate) fn durable(&self) -> Lsn {
+        self.durable
+    }
+
+    pub(crate) fn low_water(&self) -> Lsn {
+        self.low_water
+    }
+
+    pub(crate) fn sealed(&self) -> Option<(u64, u64)> {
+        self.sealed
+    }
+
+    pub(crate) fn stats(&self) -> WalStats {
+        self.stats
+    }
+
+    /// Writes the staged frame, in a new segment where the active one is full. Afterwards it is
+    /// written, not durable.
+    pub(crate) fn write_staged(&mut self) -> Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let block_bytes = self.config.tuning.alignment as u32;
+        self.make_room(self.staged.file_bytes(block_bytes))?;
+        let active = self.active.as_mut().expect("room was made in it");
+        let last_lsn = self.staged.last_lsn();
+        assert!(last_lsn > self.written);
+        let frame = self.staged.encode(&Place {
+            segment: active.header(),
+            offset: active.end(),
+            durable_lsn: self.durable,
+            low_water_lsn: self.low_water,
+        });
+        active.append(frame)?;
+        self.stats.bytes_written += frame.len() as u64;
+        self.stats.frames_written += 1;
+        self.stats.records_written += u64::from(self.staged.record_count());
+        self.written = last_lsn;
+        self.staged.clear();
+        self.staged.shrink(self.config.tuning.write_buffer_size);
+        Ok(())
+    }
+
+    /// Makes everything written so far durable.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        // Captured before the sync: what is written while it runs is not covered by it.
+        let covered = self.written;
+        if let Some(active) = &mut self.active {
+            let start = self.dir.env.clock.now();
+            active.sync()?;
+            self.stats.sync_time += self.dir.env.clock.now().saturating_sub(start);
+            self.stats.syncs += 1;
+        }
+        self.durable = covered;
+        Ok(())
+    }
+
+    /// Makes a new low-water mark durable, in a frame of its own. Nothing may be staged. The
+    /// frame may exceed the segment's target: a mark needs no new segment.
+    pub(crate) fn write_mark(&mut self, low_water: Lsn) -> Result<()> {
+        assert!(self.staged.is_empty());
+        assert!(low_water > self.low_water);
+        if self.active.is_none() {
+            self.start_segment()?;
+        }
+        let before = std::mem::replace(&mut self.low_water, low_water);
+        if let Err(error) = self.append_bare(FrameKind::Records) {
+            self.low_water = before;
+            return Err(error);
+        }
+        self.sync()
+    }
+
+    /// Seals the active segment with a footer, everything in it durable.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        let Some(active) = &self.active else {
+            return Ok(());
+        };
+        if !active.is_synced() {
+            self.sync()?;
+        }
+        let active = self.active.as_ref().expect("it was there");
+        self.next.previous = Previous {
+            segment_id: active.header().segment_id,
+            end: active.end(),
+        };
+        match self.append_bare(FrameKind::Footer) {
+            Ok(()) => self.sync()?,
+            // The next segment's header says all that the footer says, so one that finds no
+            // space may be missing.
+            Err(Error::Full { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let sealed = self.active.take().expect("it was there");
+        self.sealed = Some((sealed.header().segment_id, sealed.end()));
+        Ok(())
+    }
+
+    fn append_bare(&mut self, kind: FrameKind) -> Result<()> {
+        let active = self.active.as_mut().expect("callers make sure of it");
+        let mut buffer = FrameBuffer::with_capacity(0);
+        let frame = buffer.encode_bare(
+            kind,
+            self.written.next(),
+            &Place {
+                segment: active.header(),
+                offset: active.end(),
+                durable_lsn: self.durable,
+                low_water_lsn: self.low_water,
+            },
+        );
+        active.append(frame)?;
+        self.stats.bytes_written += frame.len() as u64;
+        self.stats.frames_written += 1;
+        Ok(())
+    }
+
+    /// Sees to it that there is an active segment with room for `bytes`.
+    fn make_room(&mut self, bytes: u64) -> Result<()> {
+        if let Some(active) = &self.active {
+            let fits = active.end() + bytes <= self.config.segment_target_size;
+            if fits || active.is_fresh() {
+                return Ok(());
+            }
+            self.seal()?;
+        }
+        self.start_segment()
+    }
+
+    fn start_segment(&mut self) -> Result<()> {
+        // The seal made everything written durable, so the new header may promise it.
+        assert_eq!(self.written, self.durable);
+        let header = self.next.header(
+            &self.dir,
+            &self.config,
+            self.written.next(),
+            self.durable,
+            self.low_water,
+        )?;
+        let draft = Draft::begin(&self.dir, &header, self.config.use_direct_io)?;
+        self.active = Some(draft.publish()?);
+        self.next.segment_id += 1;
+        self.stats.segments_created += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,28 @@
+//! Dropping the oldest segments: the durable mark first, then the files, then their names.
+//!
+//! A crash at any point leaves either segments that the mark says may go, which the next open
+//! removes, or none. In which order the removals reached the disk does not matter then, but they
+//! are asked for oldest first all the same, so that whoever looks at the directory sees no hole.
+
+use crate::commit::Committer;
+use crate::error::Result;
+use crate::segment::catalog::LogDir;
+use crate::types::{Lsn, TruncateResult};
+
+/// Deletes the sealed segments wholly below `lsn` that no reader has pinned.
+pub(crate) fn truncate_before(
+    dir: &LogDir,
+    committer: &Committer,
+    lsn: Lsn,
+) -> Result<TruncateResult> {
+    committer.truncate_before(lsn, |entries| {
+        let mut result = TruncateResult::default();
+        for entry in entries {
+            dir.remove(&entry.segment.path)?;
+            result.segments_deleted += 1;
+            result.bytes_reclaimed += entry.file_bytes;
+        }
+        dir.sync().map_err(|error| committer.poison(error))?;
+        Ok(result)
+    })
+}
