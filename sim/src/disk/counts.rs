@@ -1,0 +1,162 @@
+//! How often each thing happened, so that a run can prove that it was not empty.
+//!
+//! A fault that never fired tested nothing: whoever sums these up must treat a zero as a
+//! failure of the campaign.
+
+use super::named::named_enum;
+use super::strategy::Strategy;
+
+named_enum! {
+    /// A kind of call.
+    pub enum CallKind {
+        /// Open an existing file.
+        Open = "open",
+        /// Create a file.
+        CreateNew = "create",
+        /// Ask for kind and length by path.
+        Metadata = "stat",
+        /// List a directory.
+        ReadDir = "readdir",
+        /// Create a directory.
+        CreateDir = "mkdir",
+        /// Rename.
+        Rename = "rename",
+        /// Remove a file's name.
+        RemoveFile = "unlink",
+        /// Sync a directory.
+        SyncDir = "syncdir",
+        /// Read from a file.
+        Read = "read",
+        /// Write to a file.
+        Write = "write",
+        /// Sync a file's data and length.
+        SyncData = "fdatasync",
+        /// Sync a file.
+        SyncAll = "fsync",
+        /// Set a file's length.
+        SetLen = "truncate",
+        /// Reserve space.
+        Allocate = "allocate",
+        /// Ask for a file's length.
+        Len = "len",
+        /// Take a file's lock.
+        TryLock = "lock",
+    }
+}
+
+named_enum! {
+    /// A kind of fault, or of damage that a power cut did beyond losing what was pending.
+    pub enum Fault {
+        /// A write took fewer bytes than given, by chance.
+        ShortWrite = "short-write",
+        /// A read gave fewer bytes than there were.
+        ShortRead = "short-read",
+        /// A call was interrupted.
+        Interrupted = "interrupted",
+        /// A write, cut or allocation failed.
+        WriteError = "write-error",
+        /// A failed write, cut or allocation was done in part all the same.
+        WriteErrorPartial = "write-error-partial",
+        /// A read failed.
+        ReadError = "read-error",
+        /// The disk was full.
+        NoSpace = "no-space",
+        /// A sync failed in mode `CleanKeepCache`.
+        SyncCleanKeepCache = "sync-clean-keep-cache",
+        /// A sync failed in mode `CleanRevertCache`.
+        SyncCleanRevertCache = "sync-clean-revert-cache",
+        /// A sync failed in mode `KeepDirty`.
+        SyncKeepDirty = "sync-keep-dirty",
+        /// A sync failed in mode `FlushErrNoReportSecond`.
+        SyncFlushErr = "sync-flush-err",
+        /// A sync failed in mode `AbortRo`.
+        SyncAbortRo = "sync-abort-ro",
+        /// A descriptor heard of a sync that had failed through another one.
+        SyncReportedLater = "sync-reported-later",
+        /// A sync of a directory failed with its entries still pending.
+        DirSyncPending = "dirsync-pending",
+        /// A sync of a directory failed with its entries durable.
+        DirSyncDurable = "dirsync-durable",
+        /// A lost page left the cache.
+        Eviction = "eviction",
+        /// A call on names failed and did nothing.
+        MetadataError = "metadata-error",
+        /// A call on names failed and was done all the same.
+        MetadataErrorApplied = "metadata-error-applied",
+        /// A power cut tore a unit.
+        ByteTear = "byte-tear",
+        /// A power cut left a length that nobody asked for.
+        LenIntermediate = "len-intermediate",
+        /// A power cut left stale bytes in a never-synced tail.
+        GarbageTail = "garbage-tail",
+        /// A sync of a file did nothing and said `Ok`.
+        LieFileSync = "lie-file-sync",
+        /// A sync of a directory did nothing and said `Ok`.
+        LieDirSync = "lie-dir-sync",
+        /// A write was still pending after a sync.
+        LieWriteCrossesSync = "lie-write-crosses-sync",
+        /// A power cut flipped a bit of what a sync had covered.
+        LieBitFlip = "lie-bit-flip",
+    }
+}
+
+/// How often each thing happened on a disk, through all its lives.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    calls: [u64; CallKind::COUNT],
+    faults: [u64; Fault::COUNT],
+    strategies: [u64; Strategy::COUNT],
+    /// Processes killed.
+    pub kills: u64,
+    /// Power cuts.
+    pub power_cuts: u64,
+    /// Power cuts that lost a pending write, length or change of a name.
+    pub power_cuts_lossy: u64,
+}
+
+impl Counts {
+    /// How often this kind of call was made.
+    pub fn calls(&self, kind: CallKind) -> u64 {
+        self.calls[kind as usize]
+    }
+
+    /// How often this fault fired.
+    pub fn faults(&self, fault: Fault) -> u64 {
+        self.faults[fault as usize]
+    }
+
+    /// How often a power cut used this strategy.
+    pub fn strategies(&self, strategy: Strategy) -> u64 {
+        self.strategies[strategy as usize]
+    }
+
+    /// Adds another disk's counts to these.
+    pub fn add(&mut self, other: &Counts) {
+        fn sum(into: &mut [u64], from: &[u64]) {
+            assert_eq!(into.len(), from.len());
+            for (into, from) in into.iter_mut().zip(from) {
+                *into += from;
+            }
+        }
+        sum(&mut self.calls, &other.calls);
+        sum(&mut self.faults, &other.faults);
+        sum(&mut self.strategies, &other.strategies);
+        self.kills += other.kills;
+        self.power_cuts += other.power_cuts;
+        self.power_cuts_lossy += other.power_cuts_lossy;
+    }
+
+    pub(super) fn call(&mut self, kind: CallKind) {
+        self.calls[kind as usize] += 1;
+    }
+
+    pub(super) fn fault(&mut self, fault: Fault) {
+        self.faults[fault as usize] += 1;
+    }
+
+    pub(super) fn power_cut(&mut self, strategy: Strategy, lossy: bool) {
+        self.strategies[strategy as usize] += 1;
+        self.power_cuts += 1;
+        self.power_cuts_lossy += u64::from(lossy);
+    }
+}

@@ -1,0 +1,115 @@
+//! The power cut: one legal state becomes the whole truth.
+//!
+//! What it leaves is a disk on which everything is durable, nothing is open and nothing is
+//! locked, mounted again for reading and writing.
+
+use crate::choice::Stream;
+
+use super::counts::Fault;
+use super::dir::{Ino, ROOT};
+use super::file::Change;
+use super::knobs::Lie;
+use super::plan::Plan;
+use super::strategy::Strategy;
+use super::{Disk, Inode, Mode};
+
+impl Disk {
+    /// Cuts the power with a strategy of the caller's choice. Returns the one that was used:
+    /// `TearOne` needs a write of two units, and is `Independent` where there is none.
+    pub fn power_cut_with(&mut self, strategy: Strategy, stream: &mut Stream) -> Strategy {
+        let plan = Plan::draw(self, strategy, stream);
+        let strategy = plan.strategy;
+        let chosen = plan.choose_atoms(self, stream);
+        let mut lossy = chosen.iter().any(|&kept| !kept);
+        let had_atoms = !chosen.is_empty();
+        for atom in self.atoms.take(&chosen) {
+            self.apply_durably(&atom.op);
+        }
+        self.atoms = Default::default();
+        let reachable = self.restart_dirs(had_atoms);
+        // Only a disk that flips bits has to know what was synced.
+        let flip = (self.knobs.lie == Some(Lie::BitFlip))
+            .then(|| self.draw_flip(&reachable, stream))
+            .flatten();
+        self.used = 0;
+        for (index, inode) in self.inodes.iter_mut().enumerate() {
+            let ino = Ino(index as u32);
+            if !reachable[index] {
+                *inode = Inode::Gone;
+            }
+            let Inode::File(file) = inode else {
+                continue;
+            };
+            if file.may_differ() {
+                let durable = plan.sample(ino, file, &self.knobs, &mut self.counts, stream);
+                lossy |= file.restart(durable);
+            } else {
+                file.restart_unchanged();
+            }
+            self.used += file.charged;
+        }
+        if let Some((ino, offset, mask)) = flip {
+            self.flip(ino, offset, mask);
+        }
+        self.generation += 1;
+        self.fds.clear();
+        self.free_fds.clear();
+        self.mode = Mode::ReadWrite;
+        self.counts.power_cut(strategy, lossy);
+        strategy
+    }
+
+    /// Lets readers see the durable names. Returns what they lead to, by number.
+    fn restart_dirs(&mut self, had_atoms: bool) -> Vec<bool> {
+        let mut reachable = vec![false; self.inodes.len()];
+        reachable[ROOT.0 as usize] = true;
+        let mut todo = vec![ROOT];
+        while let Some(at) = todo.pop() {
+            let dir = self.dir_mut(at);
+            if had_atoms {
+                dir.cur.clone_from(&dir.dur);
+            }
+            let children: Vec<Ino> = dir.cur.values().copied().collect();
+            for child in children {
+                assert!(!reachable[child.0 as usize], "{child:?} has two names");
+                reachable[child.0 as usize] = true;
+                if let Inode::Dir(dir) = &mut self.inodes[child.0 as usize] {
+                    dir.parent = at;
+                    todo.push(child);
+                }
+            }
+        }
+        reachable
+    }
+
+    /// Chooses a bit of a byte that a sync has covered and that nothing pending touches: one
+    /// that is not zero if there is one, since zeros are what nobody reads.
+    fn draw_flip(&self, reachable: &[bool], stream: &mut Stream) -> Option<(Ino, u64, u8)> {
+        let mut covered: Vec<(Ino, u64)> = Vec::new();
+        for (ino, file) in self.files().filter(|(ino, _)| reachable[ino.0 as usize]) {
+            let shortest = file.log.iter().filter_map(|change| change.len_after).min();
+            let end = shortest.unwrap_or(u64::MAX);
+            for (offset, &byte) in (0..end).zip(file.dur.stored()) {
+                let touched = |offset| {
+                    let holds = |change: &Change| (change.offset..change.end()).contains(&offset);
+                    file.log.iter().any(holds)
+                };
+                if byte != 0 && !touched(offset) {
+                    covered.push((ino, offset));
+                }
+            }
+        }
+        if covered.is_empty() {
+            return None;
+        }
+        let &(ino, offset) = stream.pick(&covered);
+        Some((ino, offset, 1 << stream.below(8)))
+    }
+
+    fn flip(&mut self, ino: Ino, offset: u64, mask: u8) {
+        let file = self.file_mut(ino);
+        file.dur.flip(offset, mask);
+        file.cur.flip(offset, mask);
+        self.counts.fault(Fault::LieBitFlip);
+    }
+}

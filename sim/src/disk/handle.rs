@@ -1,0 +1,149 @@
+//! An open file of the simulated disk.
+//!
+//! A handle belongs to one life. Used in another it stops the simulator; dropped in another
+//! it does nothing, since the descriptor died with its process.
+
+use std::io;
+use std::sync::Arc;
+
+use seawall::env::vfs::File;
+
+use crate::choice::Stream;
+use crate::trace;
+
+use super::Disk;
+use super::counts::CallKind;
+use super::dir::Ino;
+use super::errno::Errno;
+use super::gate::Call;
+use super::io::FdId;
+use super::vfs::{Extent, Shared, State};
+
+pub(super) struct SimFile {
+    pub(super) shared: Arc<Shared>,
+    pub(super) fd: FdId,
+    pub(super) ino: Ino,
+    pub(super) generation: u64,
+    /// The name under which it was opened, for the trace.
+    pub(super) name: Box<str>,
+}
+
+impl SimFile {
+    fn call<T>(
+        &self,
+        kind: CallKind,
+        (offset, len): (u64, u64),
+        body: impl FnOnce(&mut Disk, &mut Stream, Extent) -> Result<T, Errno>,
+        code: impl Fn(&T) -> u64,
+    ) -> io::Result<T> {
+        let call = Call {
+            kind,
+            ino: self.ino,
+            offset,
+            len,
+        };
+        let name = || self.name.to_string();
+        let body = |state: &mut State, extent| body(&mut state.disk, &mut state.faults, extent);
+        let generation = Some(self.generation);
+        self.shared.perform(call, generation, name, body, code)
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let range = (offset, buf.len() as u64);
+        self.call(
+            CallKind::Read,
+            range,
+            |disk, faults, _| {
+                let count = disk.faulty_read(self.fd, offset, buf, faults)?;
+                trace::mix_bytes(&buf[..count]);
+                Ok(count)
+            },
+            |&count| count as u64,
+        )
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let range = (offset, buf.len() as u64);
+        self.call(
+            CallKind::Write,
+            range,
+            |disk, faults, extent| {
+                trace::mix_bytes(buf);
+                match extent {
+                    Extent::Whole => disk.faulty_write(self.fd, offset, buf, faults),
+                    Extent::Part => disk.write_within(self.fd, offset, buf, faults),
+                }
+            },
+            |&count| count as u64,
+        )
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.call(
+            CallKind::SyncData,
+            (0, 0),
+            |disk, faults, _| disk.faulty_sync(self.fd, false, faults),
+            |()| 0,
+        )
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.call(
+            CallKind::SyncAll,
+            (0, 0),
+            |disk, faults, _| disk.faulty_sync(self.fd, true, faults),
+            |()| 0,
+        )
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.call(
+            CallKind::SetLen,
+            (len, 0),
+            |disk, faults, _| disk.faulty_set_len(self.fd, len, faults),
+            |()| 0,
+        )
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.call(
+            CallKind::Allocate,
+            (offset, len),
+            |disk, faults, _| disk.faulty_allocate(self.fd, offset, len, faults),
+            |()| 0,
+        )
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.call(
+            CallKind::Len,
+            (0, 0),
+            |disk, _, _| Ok(disk.len(self.fd)),
+            |&len| len,
+        )
+    }
+
+    fn try_lock(&self) -> io::Result<()> {
+        self.call(
+            CallKind::TryLock,
+            (0, 0),
+            |disk, faults, _| disk.faulty_lock(self.fd, faults),
+            |()| 0,
+        )
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        if self.shared.is_dead() {
+            return;
+        }
+        self.shared.with_state(|state| {
+            if state.disk.generation() == self.generation {
+                state.disk.close(self.fd);
+            }
+        });
+    }
+}

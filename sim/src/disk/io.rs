@@ -1,0 +1,217 @@
+//! Calls through a descriptor, without faults: what a kernel does on a good day.
+//!
+//! A full disk is part of a good day: it is a state, not a chance.
+
+use super::counts::Fault;
+use super::dir::Ino;
+use super::errno::Errno;
+use super::file::PAGE;
+use super::{Disk, Mode};
+
+/// No file is longer than this, so that a wild offset is an error and not a full memory.
+const FILE_BYTES_MAX: u64 = 1 << 32;
+
+/// Direct I/O must be aligned to this.
+// Source: open(2), O_DIRECT: "alignment to the logical block size of the underlying storage
+// (typically 512 bytes) suffices".
+const DIRECT_ALIGNMENT: u64 = 512;
+
+/// A descriptor; of use in one life of the process only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FdId(pub(super) u32);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fd {
+    pub(super) ino: Ino,
+    pub(super) writable: bool,
+    pub(super) direct: bool,
+    /// How many failed syncs of the file this descriptor has heard of.
+    pub(super) failures_seen: u32,
+}
+
+impl Disk {
+    /// The file behind a descriptor.
+    ///
+    /// # Panics
+    /// When the descriptor is closed.
+    pub fn ino(&self, fd: FdId) -> Ino {
+        self.fd(fd).ino
+    }
+
+    /// Reads what readers see, up to the end of the file.
+    pub fn read(&self, fd: FdId, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
+        let fd = *self.fd(fd);
+        check_alignment(fd, offset, buf.len())?;
+        Ok(self.file(fd.ino).cur.read(offset, buf))
+    }
+
+    /// Writes; only a full disk makes it write less than given.
+    pub fn write(&mut self, fd: FdId, offset: u64, data: &[u8]) -> Result<usize, Errno> {
+        let fd = *self.fd(fd);
+        if !fd.writable {
+            return Err(Errno::EBADF);
+        }
+        check_alignment(fd, offset, data.len())?;
+        self.check_mode()?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let end = checked_end(offset, data.len() as u64)?;
+        let granted = self.charge(fd.ino, end);
+        if granted <= offset {
+            self.counts.fault(Fault::NoSpace);
+            return Err(Errno::ENOSPC);
+        }
+        if granted < end {
+            self.counts.fault(Fault::NoSpace);
+        }
+        let count = (granted.min(end) - offset) as usize;
+        let seq = self.next_seq();
+        self.file_mut(fd.ino).write(seq, offset, &data[..count]);
+        Ok(count)
+    }
+
+    /// Sets the length.
+    pub fn set_len(&mut self, fd: FdId, len: u64) -> Result<(), Errno> {
+        let fd = *self.fd(fd);
+        if !fd.writable {
+            return Err(Errno::EINVAL);
+        }
+        checked_end(0, len)?;
+        self.check_mode()?;
+        let seq = self.next_seq();
+        self.file_mut(fd.ino).set_len(seq, len);
+        Ok(())
+    }
+
+    /// Reserves space for a range, and extends the file over it.
+    pub fn allocate(&mut self, fd: FdId, offset: u64, len: u64) -> Result<(), Errno> {
+        let fd = *self.fd(fd);
+        if !fd.writable {
+            return Err(Errno::EBADF);
+        }
+        if len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let end = checked_end(offset, len)?;
+        self.check_mode()?;
+        if self.charge(fd.ino, end) < end {
+            self.counts.fault(Fault::NoSpace);
+            return Err(Errno::ENOSPC);
+        }
+        if end > self.file(fd.ino).cur.len() {
+            let seq = self.next_seq();
+            self.file_mut(fd.ino).set_len(seq, end);
+        }
+        Ok(())
+    }
+
+    /// The length that readers see.
+    pub fn len(&self, fd: FdId) -> u64 {
+        self.file(self.fd(fd).ino).cur.len()
+    }
+
+    /// Takes the file's lock for this descriptor.
+    // Source: flock(2): the lock belongs to the open file description, and a second request
+    // on the same description changes nothing.
+    pub fn try_lock(&mut self, fd: FdId) -> Result<(), Errno> {
+        let ino = self.fd(fd).ino;
+        let file = self.file_mut(ino);
+        if file.lock.is_some_and(|owner| owner != fd.0) {
+            return Err(Errno::EAGAIN);
+        }
+        file.lock = Some(fd.0);
+        Ok(())
+    }
+
+    /// Closes a descriptor, and with it its lock.
+    ///
+    /// # Panics
+    /// When it is closed already.
+    pub fn close(&mut self, fd: FdId) {
+        let ino = self.fd(fd).ino;
+        self.fds[fd.0 as usize] = None;
+        self.free_fds.push(fd.0);
+        let file = self.file_mut(ino);
+        assert!(file.opens > 0, "an open file has descriptors");
+        file.opens -= 1;
+        if file.lock == Some(fd.0) {
+            file.lock = None;
+        }
+        if file.opens == 0 && !file.linked {
+            self.forget_if_gone(ino);
+        }
+    }
+
+    pub(super) fn open_fd(&mut self, ino: Ino, writable: bool, direct: bool) -> FdId {
+        let file = self.file_mut(ino);
+        file.opens += 1;
+        let fd = Fd {
+            ino,
+            writable,
+            direct,
+            failures_seen: file.sync_failures,
+        };
+        match self.free_fds.pop() {
+            Some(free) => {
+                self.fds[free as usize] = Some(fd);
+                FdId(free)
+            }
+            None => {
+                self.fds.push(Some(fd));
+                FdId(self.fds.len() as u32 - 1)
+            }
+        }
+    }
+
+    pub(super) fn fd(&self, fd: FdId) -> &Fd {
+        self.fds[fd.0 as usize]
+            .as_ref()
+            .expect("a descriptor is used only while it is open")
+    }
+
+    pub(super) fn fd_mut(&mut self, fd: FdId) -> &mut Fd {
+        self.fds[fd.0 as usize]
+            .as_mut()
+            .expect("a descriptor is used only while it is open")
+    }
+
+    pub(super) fn check_mode(&self) -> Result<(), Errno> {
+        match self.mode {
+            Mode::ReadWrite => Ok(()),
+            Mode::FlushLost | Mode::Aborted => Err(Errno::EROFS),
+        }
+    }
+
+    /// Charges a file for space up to `end`; returns up to where there is space for it.
+    fn charge(&mut self, ino: Ino, end: u64) -> u64 {
+        let charged = self.file(ino).charged;
+        let wanted = end.next_multiple_of(PAGE);
+        if wanted <= charged {
+            return end;
+        }
+        let free = match self.knobs.capacity {
+            Some(capacity) => capacity.saturating_sub(self.used) / PAGE * PAGE,
+            None => u64::MAX / 2,
+        };
+        let granted = wanted.min(charged + free);
+        self.used += granted - charged;
+        self.file_mut(ino).charged = granted;
+        granted.min(end)
+    }
+}
+
+fn checked_end(offset: u64, len: u64) -> Result<u64, Errno> {
+    match offset.checked_add(len) {
+        Some(end) if end <= FILE_BYTES_MAX => Ok(end),
+        _ => Err(Errno::EFBIG),
+    }
+}
+
+// Source: __iomap_dio_rw in fs/iomap/direct-io.c of Linux: `(pos | length)` must be aligned.
+fn check_alignment(fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
+    match fd.direct && !(offset | len as u64).is_multiple_of(DIRECT_ALIGNMENT) {
+        true => Err(Errno::EINVAL),
+        false => Ok(()),
+    }
+}

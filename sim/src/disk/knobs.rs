@@ -1,0 +1,141 @@
+//! What this disk may do: plain data, drawn by a scenario and never by the disk.
+//!
+//! The default has no faults and the smallest atomic unit. Power cuts need no knob: they
+//! always sample the whole of what the model allows.
+
+use crate::choice::Ratio;
+
+use super::named::named_enum;
+
+named_enum! {
+    /// Which names a full sync of a file makes durable; a data sync never covers one.
+    pub enum SyncNames {
+        /// None: all that `fsync(2)` promises.
+        Never = "never",
+        /// The name under which the file was created, and those of its new parents.
+        NewFile = "new-file",
+        /// Every pending change of the file's name, and those of its new parents.
+        AllNames = "all-names",
+    }
+}
+
+named_enum! {
+    /// What a failed sync of a file leaves behind.
+    pub enum SyncErrorMode {
+        /// Pages are clean though an unknown part of them is lost; reads see the new bytes
+        /// until eviction; each open descriptor hears of it once.
+        CleanKeepCache = "clean-keep-cache",
+        /// The same, and the cache shows at once what is on the disk.
+        CleanRevertCache = "clean-revert-cache",
+        /// Nothing happened: pages stay dirty, and the next sync may succeed.
+        KeepDirty = "keep-dirty",
+        /// The device's flush failed: only the caller hears of it, every later sync says `Ok`
+        /// and does nothing, and the file system is read-only.
+        FlushErrNoReportSecond = "flush-err-no-report-second",
+        /// The file system is read-only, and every later sync says so.
+        AbortRo = "abort-ro",
+    }
+}
+
+named_enum! {
+    /// A way in which the disk breaks its word, so that the checkers can prove that they see.
+    pub enum Lie {
+        /// A sync of a file returns `Ok` and does nothing.
+        FileSync = "file-sync",
+        /// A sync of a directory returns `Ok` and does nothing.
+        DirSync = "dir-sync",
+        /// The newest write before a sync is still pending after it.
+        WriteCrossesSync = "write-crosses-sync",
+        /// A power cut flips one bit of what a sync had covered.
+        BitFlip = "bit-flip",
+    }
+}
+
+/// What the disk may do. Chances are per call unless said otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Knobs {
+    /// Bytes that a power cut never tears: 512 or 4096.
+    pub atomic_unit: u64,
+    /// Per torn unit: a mix of two neighbouring versions inside it. 0 to 3/100.
+    pub byte_tear: Ratio,
+    /// Whether a power cut may leave a multiple of 4096 between two lengths as the length.
+    pub len_intermediate: bool,
+    /// Whether the zeros of a cut may be durable while its length is not.
+    pub trunc_partial_zero: bool,
+    /// Per sector of a never-synced tail without data: stale bytes, not zeros. 0 to 1/10.
+    pub garbage_tail: Ratio,
+    /// Which names a full sync of a file covers.
+    pub sync_covers_names: SyncNames,
+    /// Whether a rename across directories is durable only after both are synced; else one is enough.
+    pub xdir_rename_needs_both: bool,
+    /// Bytes for the contents of all files, in blocks of 4096; no limit when `None`.
+    pub capacity: Option<u64>,
+    /// A write takes fewer bytes than given. 0 to 1/10.
+    pub short_write: Ratio,
+    /// A read gives fewer bytes than there are. 0 to 1/10.
+    pub short_read: Ratio,
+    /// A write, read, sync, open or lock returns `EINTR` and does nothing. 0 to 1/20.
+    pub eintr: Ratio,
+    /// A write, cut or allocation fails, every second time with a part of it done. 0 to 1/50.
+    pub write_error: Ratio,
+    /// A read fails. 0 to 1/50.
+    pub read_error: Ratio,
+    /// A sync of a file with something pending fails. 0 to 1/50.
+    pub sync_error: Ratio,
+    /// A sync of a directory fails; its entries are durable, or still pending. 0 to 1/50.
+    pub dirsync_error: Ratio,
+    /// What a failed sync leaves behind.
+    pub sync_error_mode: SyncErrorMode,
+    /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1/50.
+    pub evict: Ratio,
+    /// An open, create, rename, removal, mkdir or listing fails; a change is done all the same
+    /// every second time. 0 to 1/100.
+    pub metadata_error: Ratio,
+    /// How the disk lies, if it does.
+    pub lie: Option<Lie>,
+}
+
+impl Default for Knobs {
+    fn default() -> Knobs {
+        Knobs {
+            atomic_unit: 512,
+            byte_tear: Ratio::NEVER,
+            len_intermediate: false,
+            trunc_partial_zero: true,
+            garbage_tail: Ratio::NEVER,
+            sync_covers_names: SyncNames::Never,
+            xdir_rename_needs_both: true,
+            capacity: None,
+            short_write: Ratio::NEVER,
+            short_read: Ratio::NEVER,
+            eintr: Ratio::NEVER,
+            write_error: Ratio::NEVER,
+            read_error: Ratio::NEVER,
+            sync_error: Ratio::NEVER,
+            dirsync_error: Ratio::NEVER,
+            sync_error_mode: SyncErrorMode::CleanKeepCache,
+            evict: Ratio::NEVER,
+            metadata_error: Ratio::NEVER,
+            lie: None,
+        }
+    }
+}
+
+impl Knobs {
+    /// The same knobs without the faults of calls: what remains is the shape of power cuts,
+    /// the capacity, and the lie.
+    pub(super) fn without_faults(&self) -> Knobs {
+        Knobs {
+            short_write: Ratio::NEVER,
+            short_read: Ratio::NEVER,
+            eintr: Ratio::NEVER,
+            write_error: Ratio::NEVER,
+            read_error: Ratio::NEVER,
+            sync_error: Ratio::NEVER,
+            dirsync_error: Ratio::NEVER,
+            evict: Ratio::NEVER,
+            metadata_error: Ratio::NEVER,
+            ..self.clone()
+        }
+    }
+}

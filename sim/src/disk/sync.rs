@@ -1,0 +1,165 @@
+//! Syncs of files and directories, when they succeed and when they fail.
+//!
+//! A failed sync is not a sync that did nothing: it may have written a part, and it may have
+//! forgotten the rest, so that the next sync succeeds without writing it.
+// Source: Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020, and
+// measurements on Linux 6.18 with ext4, xfs and btrfs.
+
+use std::path::Path;
+
+use crate::choice::Stream;
+
+use super::counts::Fault;
+use super::dir::{DirOp, Ino};
+use super::errno::Errno;
+use super::io::FdId;
+use super::knobs::{Lie, SyncErrorMode, SyncNames};
+use super::plan::Plan;
+use super::{Disk, Mode};
+
+impl Disk {
+    /// Syncs a file: all that is pending of it is durable. With `names`, those of its names
+    /// that [`Knobs::sync_covers_names`](super::Knobs::sync_covers_names) says.
+    pub fn sync(&mut self, fd: FdId, names: bool) -> Result<(), Errno> {
+        let ino = self.fd(fd).ino;
+        match self.mode {
+            Mode::ReadWrite => {}
+            Mode::FlushLost => return Ok(()),
+            Mode::Aborted => return Err(Errno::EROFS),
+        }
+        let charged = self.file(ino).charged;
+        match self.knobs.lie {
+            Some(Lie::FileSync) => {
+                self.counts.fault(Fault::LieFileSync);
+                return Ok(());
+            }
+            Some(Lie::WriteCrossesSync) => {
+                if self.file_mut(ino).fold_but_newest_write() {
+                    self.counts.fault(Fault::LieWriteCrossesSync);
+                }
+            }
+            Some(Lie::DirSync | Lie::BitFlip) | None => self.file_mut(ino).fold(),
+        }
+        self.used -= charged - self.file(ino).charged;
+        if names && self.knobs.sync_covers_names != SyncNames::Never {
+            let only_links = self.knobs.sync_covers_names == SyncNames::NewFile;
+            let chosen = self.atoms.chain_of(ino, only_links);
+            self.make_durable(&chosen);
+        }
+        self.report_failures(fd)
+    }
+
+    /// Tells a descriptor once of the failures since it last heard.
+    // Source: Documentation/core-api/errseq.rst of Linux.
+    fn report_failures(&mut self, fd: FdId) -> Result<(), Errno> {
+        let failures = self.file(self.fd(fd).ino).sync_failures;
+        let open = self.fd_mut(fd);
+        if open.failures_seen == failures {
+            return Ok(());
+        }
+        open.failures_seen = failures;
+        self.counts.fault(Fault::SyncReportedLater);
+        Err(Errno::EIO)
+    }
+
+    /// Syncs a directory: the changes of its names are durable, except renames that also
+    /// wait for another directory.
+    pub fn sync_dir(&mut self, path: &Path) -> Result<(), Errno> {
+        let dir = self.resolve(path)?;
+        self.dir(dir)?;
+        match self.mode {
+            Mode::ReadWrite => {}
+            Mode::FlushLost => return Ok(()),
+            Mode::Aborted => return Err(Errno::EROFS),
+        }
+        if self.knobs.lie == Some(Lie::DirSync) {
+            self.counts.fault(Fault::LieDirSync);
+            return Ok(());
+        }
+        if self.atoms.list().is_empty() {
+            return Ok(());
+        }
+        let chosen = self.atoms.sync(dir, self.knobs.xdir_rename_needs_both);
+        self.make_durable(&chosen);
+        Ok(())
+    }
+
+    /// Makes a closed set of pending changes of names durable.
+    fn make_durable(&mut self, chosen: &[bool]) {
+        let taken = self.atoms.take(chosen);
+        for atom in &taken {
+            self.apply_durably(&atom.op);
+        }
+        for atom in &taken {
+            match atom.op {
+                DirOp::Unlink { ino, .. } => self.forget_if_gone(ino),
+                DirOp::Rename {
+                    replaced: Some(ino),
+                    ..
+                } => self.forget_if_gone(ino),
+                DirOp::Link { .. } | DirOp::Rename { replaced: None, .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn apply_durably(&mut self, op: &DirOp) {
+        match op {
+            DirOp::Link { at, ino } => {
+                let before = self.dir_mut(at.dir).dur.insert(at.name.clone(), *ino);
+                assert!(before.is_none(), "a name is linked while it is free");
+            }
+            DirOp::Unlink { at, ino } => {
+                let before = self.dir_mut(at.dir).dur.remove(&at.name);
+                assert_eq!(before, Some(*ino), "a name is removed while it is there");
+            }
+            DirOp::Rename { from, to, ino, .. } => {
+                let before = self.dir_mut(from.dir).dur.remove(&from.name);
+                assert_eq!(before, Some(*ino), "a name is renamed while it is there");
+                self.dir_mut(to.dir).dur.insert(to.name.clone(), *ino);
+            }
+        }
+    }
+
+    /// A sync of a file fails in the way that the knobs say.
+    pub(super) fn fail_sync(&mut self, fd: FdId, stream: &mut Stream) -> Errno {
+        let ino = self.fd(fd).ino;
+        assert_eq!(self.mode, Mode::ReadWrite);
+        match self.knobs.sync_error_mode {
+            SyncErrorMode::CleanKeepCache => {
+                self.counts.fault(Fault::SyncCleanKeepCache);
+                self.fail_clean(fd, ino, false, stream)
+            }
+            SyncErrorMode::CleanRevertCache => {
+                self.counts.fault(Fault::SyncCleanRevertCache);
+                self.fail_clean(fd, ino, true, stream)
+            }
+            SyncErrorMode::KeepDirty => {
+                self.counts.fault(Fault::SyncKeepDirty);
+                Errno::EIO
+            }
+            SyncErrorMode::FlushErrNoReportSecond => {
+                self.counts.fault(Fault::SyncFlushErr);
+                self.mode = Mode::FlushLost;
+                Errno::EIO
+            }
+            SyncErrorMode::AbortRo => {
+                self.counts.fault(Fault::SyncAbortRo);
+                self.mode = Mode::Aborted;
+                Errno::EIO
+            }
+        }
+    }
+
+    fn fail_clean(&mut self, fd: FdId, ino: Ino, revert_cache: bool, stream: &mut Stream) -> Errno {
+        // What a failed sync wrote is any part of what was pending, in whole units.
+        let plan = Plan::independent(stream);
+        let durable = plan.sample_whole_units(ino, self.file(ino), &self.knobs, stream);
+        let file = self.file_mut(ino);
+        file.fail_clean(durable, revert_cache);
+        file.sync_failures += 1;
+        let failures = file.sync_failures;
+        self.fd_mut(fd).failures_seen = failures;
+        // Source: thin provisioning and quotas report at write-back, through the sync.
+        *stream.pick(&[Errno::EIO, Errno::EIO, Errno::ENOSPC, Errno::EDQUOT])
+    }
+}
