@@ -10,9 +10,10 @@
 //! before any waiter wakes, and under the lock that gives out LSNs, so nothing is appended or
 //! acknowledged behind it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::env::sync::{AtomicU64, Condvar, Mutex, MutexGuard};
+use crate::env::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::{Error, Result};
 use crate::format::PAYLOAD_BYTES_MAX;
 use crate::format::frame::{ENTRY_HEADER_BYTES, FrameBuffer};
@@ -28,8 +29,10 @@ struct Queue {
     next_lsn: Lsn,
     /// Covered by a sync that succeeded.
     durable: Lsn,
-    /// Where replay begins. Raised only by truncation.
+    /// The durable low-water mark. Raised only by truncation.
     low_water: Lsn,
+    /// Where new readers begin: the mark that a truncation under way is about to make durable.
+    readable_from: Lsn,
     is_led: bool,
     is_closed: bool,
     failed: Option<Arc<Error>>,
@@ -107,7 +110,7 @@ type QueueGuard<'a> = MutexGuard<'a, Queue>;
 pub(crate) struct Snapshot {
     /// The segments that hold it, pinned for as long as the snapshot lives.
     pub(crate) entries: Vec<Entry>,
-    pub(crate) low_water: Lsn,
+    pub(crate) readable_from: Lsn,
     pub(crate) durable: Lsn,
 }
 
@@ -117,10 +120,9 @@ pub(crate) struct Committer {
     turn_ended: Condvar,
     /// Locked only by the thread that leads, so never waited for.
     writer: Mutex<Writer>,
-    /// `Queue::durable` for those who only want to look. Stored by the leader alone.
-    durable: AtomicU64,
-    /// Held through a whole truncation, so that files go oldest first.
-    truncation: Mutex<()>,
+    /// Segments below the low-water mark whose files are still to be removed, oldest first. Held
+    /// through a whole truncation, so that files go in this order.
+    doomed: Mutex<VecDeque<Entry>>,
     buffer_bytes: usize,
 }
 
@@ -128,12 +130,12 @@ impl Committer {
     pub(crate) fn new(recovered: Recovered, buffer_bytes: usize) -> Committer {
         let Recovered { catalog, writer } = recovered;
         Committer {
-            durable: AtomicU64::new(writer.durable().as_u64()),
             queue: Mutex::new(Queue {
                 pending: FrameBuffer::with_capacity(buffer_bytes),
                 next_lsn: writer.durable().next(),
                 durable: writer.durable(),
                 low_water: writer.low_water(),
+                readable_from: writer.low_water(),
                 is_led: false,
                 is_closed: false,
                 failed: None,
@@ -142,7 +144,7 @@ impl Committer {
             }),
             turn_ended: Condvar::new(),
             writer: Mutex::new(writer),
-            truncation: Mutex::new(()),
+            doomed: Mutex::default(),
             buffer_bytes,
         }
     }
@@ -244,7 +246,6 @@ impl Committer {
 
         let result = work(&mut writer);
 
-        self.durable.store(writer.durable().as_u64());
         let mut queue = self.queue.lock();
         turn.is_over = true;
         queue.is_led = false;
@@ -269,13 +270,13 @@ impl Committer {
     }
 
     /// Raises the low-water mark as far as `lsn` and the pinned segments allow, durably, and
-    /// lets `remove` delete the segments below it.
-    pub(crate) fn truncate_before<T: Default>(
+    /// lets `remove` delete the segments below it. What `remove` leaves is offered next time.
+    pub(crate) fn truncate_before<T>(
         &self,
         lsn: Lsn,
-        remove: impl FnOnce(Vec<Entry>) -> Result<T>,
+        remove: impl FnOnce(&mut VecDeque<Entry>) -> Result<T>,
     ) -> Result<T> {
-        let _truncation = self.truncation.lock();
+        let mut doomed = self.doomed.lock();
         let mut queue = self.queue.lock();
         queue.check_open()?;
         if lsn > queue.durable.next() {
@@ -284,25 +285,40 @@ impl Committer {
                 durable: queue.durable,
             });
         }
-        let Some(low_water) = queue.catalog.low_water_below(lsn) else {
-            return Ok(T::default());
-        };
+        if let Some(low_water) = queue.catalog.low_water_below(lsn) {
+            queue = self.raise_low_water(queue, low_water)?;
+            doomed.extend(queue.catalog.take_below(low_water));
+        }
+        drop(queue);
+        remove(&mut doomed)
+    }
+
+    fn raise_low_water<'a>(
+        &'a self,
+        mut queue: QueueGuard<'a>,
+        low_water: Lsn,
+    ) -> Result<QueueGuard<'a>> {
+        if low_water <= queue.low_water {
+            // Segments without records: the mark was beyond them already.
+            return Ok(queue);
+        }
         // Raised before the turn, so that no reader pins what is about to go.
-        let before = std::mem::replace(&mut queue.low_water, low_water);
+        queue.readable_from = low_water;
         let marked = self.lead_next(queue, |writer| {
             writer.write_staged()?;
             writer.write_mark(low_water)
         });
-        let mut queue = match marked {
-            Ok(queue) => queue,
-            Err(error) => {
-                self.queue.lock().low_water = before;
-                return Err(error);
+        match marked {
+            Ok(mut queue) => {
+                queue.low_water = low_water;
+                Ok(queue)
             }
-        };
-        let taken = queue.catalog.take_below(low_water);
-        drop(queue);
-        remove(taken)
+            Err(error) => {
+                let mut queue = self.queue.lock();
+                queue.readable_from = queue.low_water;
+                Err(error)
+            }
+        }
     }
 
     /// Commits everything, seals the active segment and refuses all later calls.
@@ -310,17 +326,23 @@ impl Committer {
         let mut queue = self.queue.lock();
         queue.check_open()?;
         queue.is_closed = true;
-        let closed = self.lead_next(queue, |writer| {
-            writer.write_staged()?;
-            writer.seal()
-        });
-        match closed {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.queue.lock().is_closed = false;
-                Err(error)
-            }
+        let closed = self.commit_and_seal(queue);
+        if closed.is_err() {
+            self.queue.lock().is_closed = false;
         }
+        closed
+    }
+
+    fn commit_and_seal<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<()> {
+        let target = queue.next_lsn.before();
+        // More than one turn where a frame was left staged by an earlier one that found no space.
+        while queue.durable < target {
+            queue = self.lead_next(queue, |writer| {
+                writer.write_staged()?;
+                writer.sync()
+            })?;
+        }
+        self.lead_next(queue, Writer::seal).map(drop)
     }
 
     /// Makes an error outside of a turn final.
@@ -336,7 +358,7 @@ impl Committer {
     }
 
     pub(crate) fn durable_lsn(&self) -> Lsn {
-        Lsn::new(self.durable.load())
+        self.queue.lock().durable
     }
 
     pub(crate) fn low_water(&self) -> Lsn {
@@ -359,17 +381,17 @@ impl Committer {
     pub(crate) fn snapshot(&self, from: Option<Lsn>) -> Result<Snapshot> {
         let queue = self.queue.lock();
         queue.check_open()?;
-        let from = from.unwrap_or(queue.low_water);
+        let from = from.unwrap_or(queue.readable_from);
         // Below the very first LSN nothing was ever truncated.
-        if from < queue.low_water && queue.low_water > Lsn::ZERO.next() {
+        if from < queue.readable_from && queue.readable_from > Lsn::ZERO.next() {
             return Err(Error::BelowLowWater {
                 asked: from,
-                low_water: queue.low_water,
+                low_water: queue.readable_from,
             });
         }
         Ok(Snapshot {
             entries: queue.catalog.from_lsn(from).cloned().collect(),
-            low_water: queue.low_water,
+            readable_from: queue.readable_from,
             durable: queue.durable,
         })
     }

@@ -164,7 +164,7 @@ impl WalManager {
         self.committer.durable_lsn()
     }
 
-    /// The first LSN that replay returns; what was before was truncated.
+    /// The durable low-water mark: what was before this LSN was truncated.
     pub fn low_water_lsn(&self) -> Lsn {
         self.committer.low_water()
     }

@@ -171,8 +171,12 @@ impl Tail {
             }
             tail.valid = frame.last_lsn();
             tail.end = reader.offset();
-            unproven.push_back((tail.valid, tail.end));
-            tail.settle(&mut unproven);
+            // A frame without records has no LSN of its own that could be proven: it counts as
+            // proven only with a later one that has.
+            if frame.record_count > 0 {
+                unproven.push_back((tail.valid, tail.end));
+                tail.settle(&mut unproven);
+            }
         };
         if let Some(stop) = stop {
             tail.look_beyond(&mut reader, u64::from(header.block_bytes), stop.offset)?;
@@ -369,16 +373,15 @@ impl Recovery<'_> {
         let mut offset = self.tail.proven_end;
         while offset < self.tail.end {
             let left = (self.tail.end - offset).min(piece.len() as u64) as usize;
+            piece.fill(0);
             let count = read_full(&*file, offset, &mut piece[..left]);
             let count = count.map_err(Error::io("read", path))?;
-            if count == 0 {
-                return Err(Error::Corrupt {
-                    segment: path.clone(),
-                    offset,
-                    lsn: self.tail.proven.next(),
-                    why: NotAFrame::Short.why(),
-                });
-            }
+            // The file may end within the last frame's padding: then that is written, too, so
+            // that the next segment can say that this one ends behind it.
+            let count = match count {
+                0 => left,
+                _ => count,
+            };
             write_all(&*file, offset, &piece[..count]).map_err(Error::io("write", path))?;
             offset += count as u64;
         }

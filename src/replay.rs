@@ -38,11 +38,11 @@ impl WalReader {
             .map(|entry| entry.segment.header.first_lsn);
         WalReader {
             dir,
-            last: first.unwrap_or(snapshot.low_water).before(),
+            last: first.unwrap_or(snapshot.readable_from).before(),
             entries: snapshot.entries.into(),
             segment: None,
             frame: None,
-            from: from.unwrap_or(snapshot.low_water),
+            from: from.unwrap_or(snapshot.readable_from),
             until: snapshot.durable,
         }
     }

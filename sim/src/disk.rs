@@ -26,7 +26,6 @@ mod image;
 mod io;
 mod knobs;
 mod legal;
-mod named;
 mod names;
 mod plan;
 mod sample;

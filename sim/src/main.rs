@@ -1,2 +1,9 @@
 //! The simulator's command line.
-fn main() {}
+
+mod cli;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    cli::Cli::parse().run()
+}

@@ -3,8 +3,8 @@
 //! A fault that never fired tested nothing: whoever sums these up must treat a zero as a
 //! failure of the campaign.
 
-use super::named::named_enum;
 use super::strategy::Strategy;
+use crate::named::named_enum;
 
 named_enum! {
     /// A kind of call.

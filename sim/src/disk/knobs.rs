@@ -3,9 +3,10 @@
 //! The default has no faults and the smallest atomic unit. Power cuts need no knob: they
 //! always sample the whole of what the model allows.
 
-use crate::choice::Ratio;
+use serde::{Deserialize, Serialize};
 
-use super::named::named_enum;
+use crate::choice::Ratio;
+use crate::named::named_enum;
 
 named_enum! {
     /// Which names a full sync of a file makes durable; a data sync never covers one.
@@ -52,7 +53,8 @@ named_enum! {
 }
 
 /// What the disk may do. Chances are per call unless said otherwise.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Knobs {
     /// Bytes that a power cut never tears: 512 or 4096.
     pub atomic_unit: u64,
@@ -69,6 +71,7 @@ pub struct Knobs {
     /// Whether a rename across directories is durable only after both are synced; else one is enough.
     pub xdir_rename_needs_both: bool,
     /// Bytes for the contents of all files, in blocks of 4096; no limit when `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u64>,
     /// A write takes fewer bytes than given. 0 to 1/10.
     pub short_write: Ratio,
@@ -92,6 +95,7 @@ pub struct Knobs {
     /// every second time. 0 to 1/100.
     pub metadata_error: Ratio,
     /// How the disk lies, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lie: Option<Lie>,
 }
 

@@ -161,7 +161,7 @@ impl Disk {
     }
 
     /// What is at `path`.
-    pub(super) fn resolve(&self, path: &Path) -> Result<Ino, Errno> {
+    pub fn resolve(&self, path: &Path) -> Result<Ino, Errno> {
         let mut at = ROOT;
         for component in components(path)? {
             let next = self.dir(at)?.cur.get(component?);

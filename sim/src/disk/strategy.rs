@@ -7,7 +7,7 @@
 
 use crate::choice::Stream;
 
-use super::named::named_enum;
+use crate::named::named_enum;
 
 named_enum! {
     /// How a power cut chooses what was durable.

@@ -33,7 +33,26 @@ macro_rules! named_enum {
                 $name::ALL.iter().copied().find(|one| one.name() == name)
             }
         }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(name: &str) -> Result<$name, String> {
+                $name::from_name(name).ok_or_else(|| {
+                    let all: Vec<&str> = $name::ALL.iter().map(|one| one.name()).collect();
+                    format!("`{name}` is none of {}", all.join(", "))
+                })
+            }
+        }
+
+        $crate::text::serde_as_text!($name);
     };
 }
 
-pub(super) use named_enum;
+pub(crate) use named_enum;

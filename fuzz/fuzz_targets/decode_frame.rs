@@ -1,0 +1,5 @@
+//! Fuzz target: any bytes, read as a segment header and as a frame. The body is `seawall_fuzz::decode_frame`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seawall_fuzz::decode_frame::check(bytes));

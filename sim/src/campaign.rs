@@ -1,0 +1,251 @@
+//! Many seeds, on many threads, into one summary.
+//!
+//! Each thread has its own worlds and shares nothing with the others but the next number, so a
+//! seed's run does not depend on how many threads there are. The campaign ends at the first
+//! failure, after the last seed, or when its time is over.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::checker::{Property, Tally, Violation};
+use crate::disk::{Counts, Lie};
+use crate::run::{Report, run};
+use crate::scenario::Scenario;
+use crate::scenario::generate::{Shape, generate};
+use crate::seed::Seed;
+
+/// One seed in so many is run twice, to see that nothing differs.
+const TWICE_ONE_IN: u64 = 64;
+/// A seed that takes longer than this hangs without a scheduling point: no run is that long.
+const HANG: Duration = Duration::from_secs(120);
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Campaign {
+    /// The first seed.
+    pub seed: Seed,
+    /// How many; without an end for `None`.
+    pub seeds: Option<u64>,
+    /// Begin no seed after this time.
+    pub time: Option<Duration>,
+    /// How many threads.
+    pub jobs: usize,
+    /// How large the workload is.
+    pub shape: Shape,
+    /// Whether every seed is run twice, not only a share.
+    pub twice: bool,
+    /// Plants a lie into every disk: a canary.
+    pub lie: Option<Lie>,
+    /// Leaves out all crashes: a canary.
+    pub without_crashes: bool,
+}
+
+/// A seed that failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Which.
+    pub seed: Seed,
+    /// What it ran.
+    pub scenario: Scenario,
+    /// What is wrong.
+    pub violation: Violation,
+}
+
+/// The sum over all seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Seeds run.
+    pub seeds: u64,
+    /// Seeds run twice, their traces the same.
+    pub twice: u64,
+    /// See [`Report`] for these.
+    pub lives: u64,
+    /// Opens that succeeded and were judged.
+    pub recoveries: u64,
+    /// Crashes within an open.
+    pub crashes_in_recovery: u64,
+    /// Opens that failed for a reason.
+    pub failed_opens: u64,
+    /// Append calls made.
+    pub appends: u64,
+    /// Records whose durability was acknowledged.
+    pub acked: u64,
+    /// Scheduling points passed.
+    pub steps: u64,
+    /// Checks that could have failed.
+    pub tally: Tally,
+    /// Calls, faults and crashes.
+    pub disk: Counts,
+    /// The failure of the lowest seed that was found, if there is one.
+    pub failure: Option<Failure>,
+    /// Whether time ran out before all seeds were run.
+    pub out_of_time: bool,
+}
+
+impl Summary {
+    fn add(&mut self, report: &Report) {
+        self.seeds += 1;
+        self.lives += report.lives;
+        self.recoveries += report.recoveries;
+        self.crashes_in_recovery += report.crashes_in_recovery;
+        self.failed_opens += report.failed_opens;
+        self.appends += report.appends;
+        self.acked += report.acked;
+        self.steps += report.steps;
+        self.tally.add(&report.tally);
+        self.disk.add(&report.disk);
+    }
+
+    fn merge(&mut self, other: Summary) {
+        self.seeds += other.seeds;
+        self.twice += other.twice;
+        self.lives += other.lives;
+        self.recoveries += other.recoveries;
+        self.crashes_in_recovery += other.crashes_in_recovery;
+        self.failed_opens += other.failed_opens;
+        self.appends += other.appends;
+        self.acked += other.acked;
+        self.steps += other.steps;
+        self.tally.add(&other.tally);
+        self.disk.add(&other.disk);
+        self.failure = match (self.failure.take(), other.failure) {
+            (Some(one), Some(other)) if other.seed.0 < one.seed.0 => Some(other),
+            (None, other) => other,
+            (one, _) => one,
+        };
+    }
+}
+
+/// What the campaign's threads share.
+struct Shared {
+    next: AtomicU64,
+    done: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Campaign {
+    /// The scenario of the campaign's seed number `index`.
+    pub fn scenario(&self, index: u64) -> Scenario {
+        let mut scenario = generate(self.seed.plus(index), self.shape);
+        if self.lie.is_some() {
+            scenario.disk.lie = self.lie;
+        }
+        scenario.without_crashes = self.without_crashes;
+        scenario
+    }
+
+    /// Runs all seeds. `progress` hears now and then how many are done.
+    pub fn run(&self, mut progress: impl FnMut(u64)) -> Summary {
+        #[allow(clippy::disallowed_methods)] // The campaign's limit is in real time.
+        let start = Instant::now();
+        let shared = Shared {
+            next: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        };
+        let (send, receive) = channel();
+        let mut summary = Summary::default();
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs {
+                let (send, shared) = (send.clone(), &shared);
+                scope.spawn(move || self.work(shared, start, &send));
+            }
+            drop(send);
+            self.collect(&receive, &shared, &mut summary, &mut progress);
+        });
+        let promised = self.seeds.unwrap_or(0);
+        summary.out_of_time = summary.failure.is_none() && summary.seeds < promised;
+        summary
+    }
+
+    fn collect(
+        &self,
+        receive: &Receiver<Summary>,
+        shared: &Shared,
+        summary: &mut Summary,
+        progress: &mut impl FnMut(u64),
+    ) {
+        let mut last_done = 0;
+        let mut quiet = Duration::ZERO;
+        let tick = Duration::from_millis(200);
+        loop {
+            match receive.recv_timeout(tick) {
+                Ok(part) => summary.merge(part),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let done = shared.done.load(Ordering::Relaxed);
+            quiet = match done == last_done {
+                true => quiet + tick,
+                false => Duration::ZERO,
+            };
+            last_done = done;
+            progress(done);
+            if quiet >= HANG {
+                // Its threads can't be stopped: the process has to end.
+                let seed = self.seed.plus(shared.next.load(Ordering::Relaxed) - 1);
+                eprintln!("a seed up to {seed} hangs without a scheduling point");
+                std::process::exit(124);
+            }
+        }
+    }
+
+    fn work(&self, shared: &Shared, start: Instant, send: &Sender<Summary>) {
+        let mut summary = Summary::default();
+        while !shared.stop.load(Ordering::Relaxed) {
+            if self.time.is_some_and(|time| start.elapsed() >= time) {
+                break;
+            }
+            let index = shared.next.fetch_add(1, Ordering::Relaxed);
+            if self.seeds.is_some_and(|seeds| index >= seeds) {
+                break;
+            }
+            self.run_one(index, &mut summary);
+            shared.done.fetch_add(1, Ordering::Relaxed);
+            if summary.failure.is_some() {
+                shared.stop.store(true, Ordering::Relaxed);
+            }
+        }
+        send.send(summary)
+            .expect("the collector listens to the end");
+    }
+
+    fn run_one(&self, index: u64, summary: &mut Summary) {
+        let scenario = self.scenario(index);
+        // The log's panics are caught where its tasks run: what comes through is our own.
+        let report = match std::panic::catch_unwind(|| run(&scenario, false)) {
+            Ok(report) => report,
+            Err(_) => {
+                let story = "the simulator panicked; its message is above";
+                summary.failure = Some(Failure {
+                    seed: self.seed.plus(index),
+                    scenario,
+                    violation: Violation::new(Property::Simulator, story),
+                });
+                return;
+            }
+        };
+        summary.add(&report);
+        let mut violation = report.violation;
+        if violation.is_none() && (self.twice || index.is_multiple_of(TWICE_ONE_IN)) {
+            summary.tally.evaluated(Property::Determinism);
+            let again = run(&scenario, false);
+            match again.trace.hash == report.trace.hash {
+                true => summary.twice += 1,
+                false => {
+                    let (one, other) = (report.trace.hash, again.trace.hash);
+                    let story = format!("two runs have the traces {one:016x} and {other:016x}");
+                    violation = Some(Violation::new(Property::Determinism, story));
+                }
+            }
+        }
+        if let Some(violation) = violation {
+            summary.failure = Some(Failure {
+                seed: self.seed.plus(index),
+                scenario,
+                violation,
+            });
+        }
+    }
+}

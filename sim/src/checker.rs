@@ -1,0 +1,201 @@
+//! What is checked: one property a file, each with what it verifies and what it does not.
+//!
+//! A checker judges what a caller could see, by the contract, never by how the log works. It
+//! counts each time that it could have failed, so that a run can show that its checks were not
+//! empty.
+
+use seawall::{SegmentMeta, WalRecord};
+
+use crate::model::Model;
+use crate::named::named_enum;
+
+pub mod acknowledged;
+pub mod errors;
+pub mod final_failure;
+pub mod hidden_work;
+pub mod listing;
+pub mod lsn;
+pub mod one_writer;
+pub mod prefix;
+pub mod progress;
+pub mod reading;
+pub mod truncation;
+
+named_enum! {
+    /// A property that is checked.
+    pub enum Property {
+        /// Recovered records are those accepted, in order, byte for byte. Contract 1.
+        Prefix = "prefix",
+        /// What was acknowledged is recovered. Contract 1, 5, 7, 8.
+        Acknowledged = "acknowledged",
+        /// What was shown once is shown again. Contract 2.
+        Stability = "stability",
+        /// What a recovery did not have never comes back. Contract 2, 4.
+        Resurrection = "resurrection",
+        /// An append that was refused is never there. Contract 6.
+        Refused = "refused",
+        /// Each append gets an LSN of its own. Contract 3, 8.
+        OwnLsn = "own-lsn",
+        /// LSNs go up by one and go on after a recovery. Contract 3.
+        NextLsn = "next-lsn",
+        /// The log opens after every legal crash. Contract 4, 13, 14, 15.
+        Opens = "opens",
+        /// After the log said that it is poisoned, nothing succeeds. Contract 5.
+        FinalFailure = "final-failure",
+        /// An error has a cause, and is of a type that says what it means. Contract 6.
+        Errors = "errors",
+        /// A record that was acknowledged counts as durable. Contract 7, 8.
+        Watermark = "watermark",
+        /// Segments are listed in order and begin where the log begins. Contract 14.
+        Listing = "listing",
+        /// Truncation drops what it may, oldest first. Contract 15.
+        Truncation = "truncation",
+        /// Another configuration reads the same log. Contract 22.
+        Configuration = "configuration",
+        /// A second opener is refused and changes nothing. Contract 23.
+        OneWriter = "one-writer",
+        /// A reader beside the writer sees a durable, consistent snapshot. Contract 24.
+        Reading = "reading",
+        /// Dropping the log makes no calls. Contract 25.
+        HiddenWork = "hidden-work",
+        /// Every call returns, and without faults the log goes on. Contract 8.
+        Progress = "progress",
+        /// Nothing panics. Contract 21.
+        Panic = "panic",
+        /// Two runs of the same scenario are the same.
+        Determinism = "determinism",
+        /// What the scenario promised has happened.
+        Vacuity = "vacuity",
+        /// The simulator keeps its own rules.
+        Simulator = "simulator",
+    }
+}
+
+/// The class of a failure, which is the exit code of a run that found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Class {
+    /// Something durable is lost.
+    Durability = 10,
+    /// Something is there that should not be, or not as it should.
+    Integrity = 11,
+    /// Something never ends.
+    Liveness = 12,
+    /// Something panicked.
+    Panic = 14,
+    /// Two runs differ.
+    Determinism = 15,
+    /// Something promised never happened.
+    Vacuity = 16,
+    /// The simulator itself is wrong.
+    Simulator = 17,
+}
+
+impl Property {
+    /// What kind of failure its violation is.
+    pub fn class(self) -> Class {
+        match self {
+            Property::Acknowledged
+            | Property::Stability
+            | Property::Opens
+            | Property::FinalFailure
+            | Property::Watermark => Class::Durability,
+            Property::Progress => Class::Liveness,
+            Property::Panic => Class::Panic,
+            Property::Determinism => Class::Determinism,
+            Property::Vacuity => Class::Vacuity,
+            Property::Simulator => Class::Simulator,
+            _ => Class::Integrity,
+        }
+    }
+}
+
+/// A property that does not hold, and how that showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub property: Property,
+    /// In one sentence, for a person.
+    pub story: String,
+}
+
+impl Violation {
+    /// A violation of `property`.
+    pub fn new(property: Property, story: impl Into<String>) -> Violation {
+        Violation {
+            property,
+            story: story.into(),
+        }
+    }
+}
+
+/// `Err` where `holds` is false.
+pub(crate) fn ensure(
+    property: Property,
+    holds: bool,
+    story: impl FnOnce() -> String,
+) -> Result<(), Violation> {
+    match holds {
+        true => Ok(()),
+        false => Err(Violation::new(property, story())),
+    }
+}
+
+/// How often each check was made where it could have failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    evaluated: [u64; Property::COUNT],
+}
+
+impl Tally {
+    /// A check was made that could have failed.
+    pub fn evaluated(&mut self, property: Property) {
+        self.evaluated[property as usize] += 1;
+    }
+
+    /// How often this one was.
+    pub fn of(&self, property: Property) -> u64 {
+        self.evaluated[property as usize]
+    }
+
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Tally) {
+        for (into, from) in self.evaluated.iter_mut().zip(other.evaluated) {
+            *into += from;
+        }
+    }
+}
+
+/// What an open showed.
+pub struct Recovered {
+    /// What replay returned.
+    pub records: Vec<WalRecord>,
+    /// The log's low-water mark, next and durable LSN.
+    pub low_water: u64,
+    /// The next LSN to be given.
+    pub next_lsn: u64,
+    /// The last durable LSN.
+    pub durable_lsn: u64,
+    /// What the log lists as its segments.
+    pub segments: Vec<SegmentMeta>,
+}
+
+/// Judges a recovery by all the properties that speak of one; the model then knows the log's end.
+///
+/// # Errors
+/// The first property that does not hold.
+pub fn judge_recovery(
+    model: &mut Model,
+    recovered: &Recovered,
+    tally: &mut Tally,
+) -> Result<(), Violation> {
+    truncation::check_recovered(model, recovered, tally)?;
+    lsn::check_recovered(recovered, tally)?;
+    acknowledged::check_recovered(model, recovered, tally)?;
+    prefix::check_recovered(model, recovered, tally)?;
+    listing::check(&recovered.segments, recovered.low_water, tally)?;
+    model.low_water.certain = recovered.low_water;
+    model.low_water.possible = recovered.low_water;
+    model.settle(recovered.next_lsn - 1);
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Contract 14: the segments are a row without a break, from the log's beginning to its end.
+//!
+//! *Verified:* the list is in the order of first LSNs, never empty after an open, and begins at
+//! or before the low-water mark; paths are all different.
+//! *Not verified:* what is in the files: reading them does that.
+
+use seawall::SegmentMeta;
+
+use super::{Property, Tally, Violation, ensure};
+
+/// Checks a list of segments.
+///
+/// # Errors
+/// [`Property::Listing`].
+pub fn check(segments: &[SegmentMeta], low_water: u64, tally: &mut Tally) -> Result<(), Violation> {
+    tally.evaluated(Property::Listing);
+    let first = segments.first().map(|segment| segment.first_lsn);
+    ensure(
+        Property::Listing,
+        first.is_some_and(|first| first <= low_water),
+        || format!("the first segment begins with lsn {first:?}, the log with {low_water}"),
+    )?;
+    for (one, next) in segments.iter().zip(&segments[1..]) {
+        let in_order = one.first_lsn <= next.first_lsn && one.path < next.path;
+        ensure(Property::Listing, in_order, || {
+            format!(
+                "{} is listed before {}",
+                one.path.display(),
+                next.path.display()
+            )
+        })?;
+    }
+    Ok(())
+}

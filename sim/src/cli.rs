@@ -1,0 +1,322 @@
+//! The command line: what can be asked for, and what answers it.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use seawall_sim::campaign::{Campaign, Failure};
+use seawall_sim::disk::Lie;
+use seawall_sim::report::failure::save_and_tell;
+use seawall_sim::report::summary::Outcome;
+use seawall_sim::run::run;
+use seawall_sim::scenario::Scenario;
+use seawall_sim::scenario::generate::{Shape, generate};
+use seawall_sim::seed::Seed;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  passed
+    2  wrong usage
+   10  durability: something acknowledged or shown was lost, or the log did not open
+   11  integrity: something is there that should not be, or not as it should
+   12  liveness: a deadlock, a lost wake-up, no progress
+   14  panic
+   15  not deterministic: two runs of one scenario differ
+   16  vacuous: something that was promised never happened
+   17  fault of the simulator
+  124  out of time";
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo sim run                       a thousand seeds from a random one on
+  cargo sim run 7 --seeds 20000       twenty thousand, from seed 7 on
+  cargo sim run $(git rev-parse HEAD) --time 60s
+  cargo sim replay 0x1f --trace       one seed again, with everything that happened
+  cargo sim replay sim-failures/0x1f.toml";
+
+/// Runs the seawall log on a simulated disk under a seeded scheduler, with crashes.
+#[derive(Parser)]
+#[command(name = "cargo sim", version, after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run many seeds until one fails.
+    Run(RunArgs),
+    /// Run one seed, or one scenario file, and print the hash of its trace.
+    Replay(ReplayArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// The first seed: a number, 0x and hexadecimal digits, or a commit hash. Random by default.
+    seed: Option<Seed>,
+    /// How many seeds, one after the other. Default 1000, or no limit with --time.
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Begin no seed after this time: 90s, 30m, 8h.
+    #[arg(long, value_parser = parse_time)]
+    time: Option<Duration>,
+    /// How many threads. Default: one for each processor.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Print the summary as one JSON object on the last line of standard output.
+    #[arg(long)]
+    json: bool,
+    /// Run every seed twice and compare the traces, not only one in 64.
+    #[arg(long)]
+    twice: bool,
+    /// The same workload in each life, for measurements: clients x appends, such as 4x20.
+    #[arg(long, value_parser = parse_shape)]
+    shape: Option<Shape>,
+    /// A canary: the disk lies (file-sync, dir-sync, write-crosses-sync, bit-flip). Must fail.
+    #[arg(long)]
+    lie: Option<Lie>,
+    /// A canary: no life ends in a crash. Must fail.
+    #[arg(long)]
+    without_crashes: bool,
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    /// A seed, or the path of a scenario file.
+    what: String,
+    /// Print everything that happened, a line each.
+    #[arg(long)]
+    trace: bool,
+    /// The workload that the seed was run with, where it was given.
+    #[arg(long, value_parser = parse_shape)]
+    shape: Option<Shape>,
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time like 90s, 30m or 8h");
+    let (number, unit) = text.split_at(text.len().saturating_sub(1));
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => None,
+    };
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+fn parse_shape(text: &str) -> Result<Shape, String> {
+    let wrong = || format!("`{text}` is not a workload like 4x20");
+    let (clients, appends) = text.split_once('x').ok_or_else(wrong)?;
+    let clients: usize = clients.parse().map_err(|_| wrong())?;
+    let appends = appends.parse().map_err(|_| wrong())?;
+    match (1..=64).contains(&clients) {
+        true => Ok(Shape::Fixed { clients, appends }),
+        false => Err(wrong()),
+    }
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::Run(args) => run_campaign(&args),
+            Command::Replay(args) => replay(&args),
+        }
+    }
+}
+
+fn run_campaign(args: &RunArgs) -> ExitCode {
+    let seeds = match (args.seeds, args.time) {
+        (None, None) => Some(1000),
+        (seeds, _) => seeds,
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let campaign = Campaign {
+        seed: args.seed.unwrap_or_else(random_seed),
+        seeds,
+        time: args.time,
+        jobs: args.jobs.unwrap_or(processors).max(1),
+        shape: args.shape.unwrap_or(Shape::Swarm),
+        twice: args.twice,
+        lie: args.lie,
+        without_crashes: args.without_crashes,
+    };
+    println!("seed {}", campaign.seed);
+    println!("{}", banner(&campaign));
+    #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
+    let start = Instant::now();
+    let bar = progress_bar(campaign.seeds);
+    let mut next_line = Duration::from_secs(10);
+    let summary = campaign.run(|done| {
+        bar.set_position(done);
+        if bar.is_hidden() && start.elapsed() >= next_line {
+            next_line += Duration::from_secs(10);
+            println!("{} s: {done} seeds", start.elapsed().as_secs());
+        }
+    });
+    bar.finish_and_clear();
+    let outcome = Outcome {
+        campaign: &campaign,
+        summary: &summary,
+        cpu: cpu_time(),
+        wall: start.elapsed(),
+    };
+    print!("{}", outcome.text());
+    let code = outcome.exit_code();
+    if args.json {
+        // What tells of a failure goes to the other stream, so that JSON is the last line here.
+        let told = summary.failure.as_ref().map(tell);
+        eprintln!("{}", told.unwrap_or_else(|| verdict(code, &campaign)));
+        println!("{}", outcome.json());
+    } else {
+        match &summary.failure {
+            Some(failure) => println!("{}", tell(failure)),
+            None => println!("{}", verdict(code, &campaign)),
+        }
+    }
+    flush();
+    ExitCode::from(code)
+}
+
+fn tell(failure: &Failure) -> String {
+    save_and_tell(failure).unwrap_or_else(|error| {
+        let Failure { seed, violation, .. } = failure;
+        format!(
+            "FAILED: {}: {}\nthe report could not be saved: {error}\nseed {seed}\ncargo sim replay {seed}",
+            violation.property, violation.story
+        )
+    })
+}
+
+fn verdict(code: u8, campaign: &Campaign) -> String {
+    let word = match code {
+        0 => "PASSED",
+        124 => "OUT OF TIME: not all seeds were run",
+        _ => "VACUOUS: something that was promised never happened",
+    };
+    format!("{word}\nseed {}", campaign.seed)
+}
+
+/// Every option of the campaign, so that a log of it alone tells how to do it again.
+fn banner(campaign: &Campaign) -> String {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
+    format!(
+        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, each seed twice {}, lie {}, crashes {}",
+        env!("CARGO_PKG_VERSION"),
+        or_none(campaign.seeds.map(|seeds| seeds.to_string())),
+        or_none(campaign.time.map(|time| format!("{} s", time.as_secs()))),
+        campaign.jobs,
+        match campaign.shape {
+            Shape::Swarm => "swarm".into(),
+            Shape::Fixed { clients, appends } => format!("{clients}x{appends}"),
+        },
+        campaign.twice,
+        or_none(campaign.lie.map(|lie| lie.to_string())),
+        !campaign.without_crashes,
+    )
+}
+
+fn replay(args: &ReplayArgs) -> ExitCode {
+    let scenario = match find_scenario(args) {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("seed {}", scenario.seed);
+    println!("{}", scenario.print());
+    let report = run(&scenario, args.trace);
+    for line in &report.trace.lines {
+        println!("{line}");
+    }
+    println!(
+        "{} lives, {} recoveries checked, {} appends, {} acknowledged",
+        report.lives, report.recoveries, report.appends, report.acked
+    );
+    println!("trace {:016x}", report.trace.hash);
+    let code = match &report.violation {
+        None => {
+            println!("PASSED\nseed {}", scenario.seed);
+            0
+        }
+        Some(violation) => {
+            let code = violation.property.class() as u8;
+            let again = command_line(args);
+            println!(
+                "FAILED, exit code {code}: {}\n  {}\nseed {}\n{again}",
+                violation.property, violation.story, scenario.seed
+            );
+            code
+        }
+    };
+    flush();
+    ExitCode::from(code)
+}
+
+fn command_line(args: &ReplayArgs) -> String {
+    let shape = match args.shape {
+        Some(Shape::Fixed { clients, appends }) => format!(" --shape {clients}x{appends}"),
+        _ => String::new(),
+    };
+    format!("cargo sim replay {}{shape}", args.what)
+}
+
+#[allow(clippy::disallowed_methods)] // Scenario files are on the real file system.
+fn find_scenario(args: &ReplayArgs) -> Result<Scenario, String> {
+    let path: PathBuf = args.what.clone().into();
+    if !path.exists() {
+        let seed: Seed = args
+            .what
+            .parse()
+            .map_err(|error| format!("{error}; and there is no file of that name"))?;
+        return Ok(generate(seed, args.shape.unwrap_or(Shape::Swarm)));
+    }
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    parse(&path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Scenario, String> {
+    // One line tells more than the excerpt with arrows that follows it.
+    let first_line = |error: String| error.lines().collect::<Vec<_>>().join(" ");
+    Scenario::parse(text).map_err(|error| format!("{}: {}", path.display(), first_line(error)))
+}
+
+fn progress_bar(seeds: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{elapsed_precise} {bar:40} {pos}/{len} seeds, {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template).expect("the template is fixed");
+    match seeds {
+        Some(seeds) => ProgressBar::new(seeds).with_style(style),
+        None => ProgressBar::new_spinner(),
+    }
+}
+
+/// A seed that nobody chose: told first and last, so that it is not lost.
+fn random_seed() -> Seed {
+    use seawall::env::entropy::Entropy;
+    let mut bytes = [0; 8];
+    match seawall::env::os::OsEntropy.fill(&mut bytes) {
+        Ok(()) => Seed(u64::from_le_bytes(bytes)),
+        Err(_) => Seed(1),
+    }
+}
+
+/// Processor time of this process so far.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+/// Standard output may be a pipe that is closed: then nobody reads on, and that is no error.
+fn flush() {
+    drop(std::io::stdout().flush());
+}

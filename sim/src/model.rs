@@ -1,0 +1,318 @@
+//! The contract as code: what was appended, what was acknowledged, what was ever shown.
+//!
+//! The model sees the log only as a caller does: calls and their results. It imports nothing of
+//! the log but the types of its interface, so it can't make the log's mistakes. Every record
+//! carries the number of its append as its tenant, so each record can be told from all others
+//! whatever its payload; payloads are made again from that number when they are compared.
+
+use seawall::{RecordType, WalRecord};
+
+use crate::checker::{Property, Violation};
+
+/// The number of an append call over a whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendId(pub u32);
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The call has not returned an LSN, or never will: its record may be there or not.
+    InFlight,
+    /// It has this LSN.
+    Accepted(u64),
+    /// The call failed before an LSN was given: its record must never be there.
+    Refused,
+    /// A recovery did not have it: it must never come back.
+    Lost,
+}
+
+/// An append call.
+#[derive(Clone, Copy, Debug)]
+pub struct Append {
+    /// The record's shard: which client made it.
+    pub vshard: u16,
+    /// The length of its payload in bytes, where the verb takes one.
+    pub len: u32,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// The verbs that append, in the order in which appends take turns with them.
+pub const VERBS: [RecordType; 10] = [
+    RecordType::Put,
+    RecordType::Delete,
+    RecordType::VectorPut,
+    RecordType::VectorDelete,
+    RecordType::VectorParams,
+    RecordType::Transaction,
+    RecordType::CrdtDelta,
+    RecordType::TimeseriesBatch,
+    RecordType::LogBatch,
+    RecordType::Checkpoint,
+];
+
+impl AppendId {
+    /// The verb that this append uses.
+    pub fn verb(self) -> RecordType {
+        VERBS[self.0 as usize % VERBS.len()]
+    }
+
+    /// The LSN that a checkpoint record names.
+    pub fn checkpoint_lsn(self) -> u64 {
+        u64::from(self.0) * 977
+    }
+
+    /// The payload that belongs to it, `len` bytes long unless it is a checkpoint's.
+    pub fn payload(self, len: u32, into: &mut Vec<u8>) {
+        into.clear();
+        if self.verb() == RecordType::Checkpoint {
+            rmp_serde::encode::write(into, &self.checkpoint_lsn())
+                .expect("a number can be encoded");
+            return;
+        }
+        // Any bytes that differ from append to append and from place to place will do.
+        let mut word = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        while into.len() < len as usize {
+            word ^= word << 13;
+            word ^= word >> 7;
+            word ^= word << 17;
+            into.extend_from_slice(&word.to_le_bytes());
+        }
+        into.truncate(len as usize);
+    }
+}
+
+/// The bounds of the low-water mark.
+#[derive(Clone, Copy, Debug)]
+pub struct LowWater {
+    /// A truncation that returned `Ok` raised it to here.
+    pub certain: u64,
+    /// A truncation that failed, or is under way, may have raised it to here.
+    pub possible: u64,
+}
+
+/// What a caller knows of the log.
+pub struct Model {
+    appends: Vec<Append>,
+    /// The append that has each LSN; the first is that of LSN 1.
+    by_lsn: Vec<Option<AppendId>>,
+    /// The highest LSN that a call returned.
+    pub accepted: u64,
+    /// Everything up to here was acknowledged as durable.
+    pub acked: u64,
+    /// The last LSN that the life's open showed.
+    settled_at_open: u64,
+    /// Everything up to here was shown by a recovery or a reader.
+    pub shown: u64,
+    /// What may be missing at the front.
+    pub low_water: LowWater,
+    /// Whether a call in this life has said that the log is poisoned.
+    pub is_poisoned: bool,
+    /// How many appends were lost by a recovery, and must stay lost.
+    pub lost: u64,
+    scratch: Vec<u8>,
+}
+
+impl Default for Model {
+    fn default() -> Model {
+        Model {
+            appends: Vec::new(),
+            by_lsn: Vec::new(),
+            accepted: 0,
+            acked: 0,
+            settled_at_open: 0,
+            shown: 0,
+            low_water: LowWater {
+                certain: 1,
+                possible: 1,
+            },
+            is_poisoned: false,
+            lost: 0,
+            scratch: Vec::new(),
+        }
+    }
+}
+
+impl Model {
+    /// A client is about to append.
+    pub fn begin_append(&mut self, vshard: u16, len: u32) -> AppendId {
+        let id = AppendId(u32::try_from(self.appends.len()).expect("fewer appends than 2^32"));
+        self.appends.push(Append {
+            vshard,
+            len,
+            fate: Fate::InFlight,
+        });
+        id
+    }
+
+    /// The append was refused before it got an LSN.
+    pub fn refuse(&mut self, id: AppendId) {
+        self.appends[id.0 as usize].fate = Fate::Refused;
+    }
+
+    /// The append call returned this LSN.
+    ///
+    /// # Errors
+    /// When the LSN belongs to another record, or was settled before the call.
+    pub fn accept(&mut self, id: AppendId, lsn: u64) -> Result<(), Violation> {
+        let wrong = |story: String| Err(Violation::new(Property::OwnLsn, story));
+        // Each append takes one LSN, so none can be beyond their number.
+        if lsn == 0 || lsn > self.appends.len() as u64 {
+            return wrong(format!("append {} got lsn {lsn}", id.0));
+        }
+        self.make_room(lsn);
+        match self.by_lsn[lsn as usize - 1] {
+            Some(other) if other != id => {
+                return wrong(format!(
+                    "appends {} and {} both have lsn {lsn}",
+                    other.0, id.0
+                ));
+            }
+            _ => {}
+        }
+        self.by_lsn[lsn as usize - 1] = Some(id);
+        self.appends[id.0 as usize].fate = Fate::Accepted(lsn);
+        self.accepted = self.accepted.max(lsn);
+        Ok(())
+    }
+
+    /// Everything up to `lsn` was acknowledged.
+    pub fn acknowledge(&mut self, lsn: u64) {
+        self.acked = self.acked.max(lsn);
+    }
+
+    /// Everything up to `lsn` was acknowledged or shown.
+    pub fn settled(&self) -> u64 {
+        self.acked.max(self.shown)
+    }
+
+    /// The append that has this LSN, as far as a caller knows.
+    pub fn holder(&self, lsn: u64) -> Option<AppendId> {
+        self.by_lsn.get(lsn as usize - 1).copied().flatten()
+    }
+
+    /// How many LSNs that this life gave out, up to the highest accepted one, belong to no append
+    /// that has returned. Those of earlier lives may have been truncated before anybody saw them.
+    pub fn holes(&self) -> u64 {
+        let given = self.settled_at_open as usize..self.accepted as usize;
+        self.by_lsn[given]
+            .iter()
+            .filter(|holder| holder.is_none())
+            .count() as u64
+    }
+
+    /// How many append calls were made.
+    pub fn appends(&self) -> u64 {
+        self.appends.len() as u64
+    }
+
+    /// How many append calls never returned.
+    pub fn in_flight(&self) -> u64 {
+        let in_flight = |append: &&Append| append.fate == Fate::InFlight;
+        self.appends.iter().filter(in_flight).count() as u64
+    }
+
+    /// Checks that a record is the one with its LSN, and that it may be there at all; it is then
+    /// known to have this LSN.
+    ///
+    /// # Errors
+    /// The property that is violated, and how.
+    pub fn see(&mut self, record: &WalRecord) -> Result<(), Violation> {
+        let lsn = record.header.lsn;
+        let id = AppendId(record.header.tenant_id);
+        let Some(append) = self.appends.get(id.0 as usize).copied() else {
+            let story = format!("the record with lsn {lsn} was never appended");
+            return Err(Violation::new(Property::Prefix, story));
+        };
+        if lsn == 0 || lsn > self.appends.len() as u64 {
+            let story = format!("append {} is there with lsn {lsn}", id.0);
+            return Err(Violation::new(Property::Prefix, story));
+        }
+        let story = match append.fate {
+            Fate::Accepted(own) if own == lsn => None,
+            Fate::Accepted(own) => Some((
+                Property::Prefix,
+                format!("append {} has lsn {own}, but is there with lsn {lsn}", id.0),
+            )),
+            Fate::Refused => Some((
+                Property::Refused,
+                format!("append {} was refused, but is there with lsn {lsn}", id.0),
+            )),
+            Fate::Lost => Some((
+                Property::Resurrection,
+                format!(
+                    "append {} was lost by an earlier recovery and came back with lsn {lsn}",
+                    id.0
+                ),
+            )),
+            Fate::InFlight => None,
+        };
+        if let Some((property, story)) = story {
+            return Err(Violation::new(property, story));
+        }
+        self.compare(record, id, append)?;
+        self.make_room(lsn);
+        match self.by_lsn[lsn as usize - 1] {
+            Some(holder) if holder != id => {
+                let holder = holder.0;
+                let story = format!(
+                    "lsn {lsn} is append {holder}'s, but append {} is there",
+                    id.0
+                );
+                Err(Violation::new(Property::Prefix, story))
+            }
+            _ => {
+                self.by_lsn[lsn as usize - 1] = Some(id);
+                self.appends[id.0 as usize].fate = Fate::Accepted(lsn);
+                Ok(())
+            }
+        }
+    }
+
+    fn compare(
+        &mut self,
+        record: &WalRecord,
+        id: AppendId,
+        append: Append,
+    ) -> Result<(), Violation> {
+        id.payload(append.len, &mut self.scratch);
+        let header = record.header;
+        let same_header =
+            header.record_type == id.verb() as u16 && header.vshard_id == append.vshard;
+        if same_header && record.payload == self.scratch {
+            return Ok(());
+        }
+        let story = format!(
+            "append {} is there with lsn {}, but its bytes are not what was appended",
+            id.0, header.lsn
+        );
+        Err(Violation::new(Property::Prefix, story))
+    }
+
+    /// A recovery has settled that the log ends with `last`: what it did not have is lost.
+    pub fn settle(&mut self, last: u64) {
+        self.by_lsn.truncate(last as usize);
+        for append in &mut self.appends {
+            let is_lost = match append.fate {
+                Fate::InFlight => true,
+                Fate::Accepted(lsn) => lsn > last,
+                Fate::Refused | Fate::Lost => false,
+            };
+            if is_lost {
+                append.fate = Fate::Lost;
+                self.lost += 1;
+            }
+        }
+        self.accepted = last;
+        self.settled_at_open = last;
+        self.shown = last;
+        self.acked = self.acked.min(last);
+        self.is_poisoned = false;
+    }
+
+    fn make_room(&mut self, lsn: u64) {
+        if self.by_lsn.len() < lsn as usize {
+            self.by_lsn.resize(lsn as usize, None);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What people and programs get to read: the summary of a campaign, the story of a failure.
+
+pub mod failure;
+pub mod promises;
+pub mod summary;

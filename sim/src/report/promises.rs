@@ -1,0 +1,52 @@
+//! What a campaign promises to have met. A promise at zero is a failure of the campaign.
+
+use crate::campaign::Summary;
+use crate::checker::Property;
+use crate::disk::{Fault, Strategy};
+
+/// With fewer seeds than this, rare things may be missing by chance.
+pub const SEEDS_MIN: u64 = 5000;
+
+/// What should have happened and never did.
+pub fn broken(summary: &Summary) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut expect = |kind: &str, name: &str, count: u64| {
+        if count == 0 {
+            broken.push(format!("{kind} {name}"));
+        }
+    };
+    for &fault in Fault::ALL.iter().filter(|fault| is_promised(**fault)) {
+        expect("fault", fault.name(), summary.disk.faults(fault));
+    }
+    for &strategy in Strategy::ALL {
+        expect(
+            "power cut",
+            strategy.name(),
+            summary.disk.strategies(strategy),
+        );
+    }
+    // The simulator judges itself by stopping, and counts nothing.
+    for &property in Property::ALL
+        .iter()
+        .filter(|&&one| one != Property::Simulator)
+    {
+        expect("check", property.name(), summary.tally.of(property));
+    }
+    expect("crash", "kill", summary.disk.kills);
+    expect(
+        "crash",
+        "power cut that lost something",
+        summary.disk.power_cuts_lossy,
+    );
+    expect("crash", "in recovery", summary.crashes_in_recovery);
+    expect("open", "that failed for a reason", summary.failed_opens);
+    broken
+}
+
+/// The lies are for canaries only.
+fn is_promised(fault: Fault) -> bool {
+    !matches!(
+        fault,
+        Fault::LieFileSync | Fault::LieDirSync | Fault::LieWriteCrossesSync | Fault::LieBitFlip
+    )
+}

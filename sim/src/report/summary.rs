@@ -1,0 +1,175 @@
+//! The summary of a campaign: as text for people, as one JSON object for programs.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::promises;
+use crate::campaign::{Campaign, Summary};
+use crate::checker::{Class, Property};
+use crate::disk::{CallKind, Fault, Strategy};
+
+/// A campaign that is over, with what it cost.
+pub struct Outcome<'a> {
+    /// What was asked for.
+    pub campaign: &'a Campaign,
+    /// What came of it.
+    pub summary: &'a Summary,
+    /// Processor time of all threads.
+    pub cpu: Duration,
+    /// Real time.
+    pub wall: Duration,
+}
+
+impl Outcome<'_> {
+    /// The exit code: 0, the class of the failure, 16 or 124.
+    pub fn exit_code(&self) -> u8 {
+        match &self.summary.failure {
+            Some(failure) => failure.violation.property.class() as u8,
+            None if self.summary.out_of_time => 124,
+            None if self.is_vacuous() => Class::Vacuity as u8,
+            None => 0,
+        }
+    }
+
+    /// Whether the campaign was long enough to keep its promises, and broke one.
+    pub fn is_vacuous(&self) -> bool {
+        self.promises_count() && !promises::broken(self.summary).is_empty()
+    }
+
+    fn promises_count(&self) -> bool {
+        use crate::scenario::generate::Shape;
+        self.summary.seeds >= promises::SEEDS_MIN && self.campaign.shape == Shape::Swarm
+    }
+
+    /// Opens judged per second of processor time.
+    pub fn recoveries_per_cpu_second(&self) -> u64 {
+        let micros = self.cpu.as_micros().max(1);
+        (u128::from(self.summary.recoveries) * 1_000_000 / micros) as u64
+    }
+
+    /// The summary for people.
+    pub fn text(&self) -> String {
+        let summary = self.summary;
+        let disk = &summary.disk;
+        let mut text = String::new();
+        let mut line = |text_line: String| {
+            writeln!(text, "{text_line}").expect("writing to a string");
+        };
+        line(format!(
+            "{} seeds, {} of them twice; {} lives, {} recoveries checked, {} opens failed for a reason",
+            summary.seeds, summary.twice, summary.lives, summary.recoveries, summary.failed_opens
+        ));
+        line(format!(
+            "{} appends, {} acknowledged; {} scheduling points",
+            summary.appends, summary.acked, summary.steps
+        ));
+        line(format!(
+            "{} power cuts ({} lost something), {} kills, {} crashes in recovery",
+            disk.power_cuts, disk.power_cuts_lossy, disk.kills, summary.crashes_in_recovery
+        ));
+        line(list(
+            "power cuts",
+            Strategy::ALL,
+            |one| one.name(),
+            |one| disk.strategies(one),
+        ));
+        line(list(
+            "faults",
+            Fault::ALL,
+            |one| one.name(),
+            |one| disk.faults(one),
+        ));
+        line(list(
+            "checks",
+            Property::ALL,
+            |one| one.name(),
+            |one| summary.tally.of(one),
+        ));
+        line(list(
+            "calls",
+            CallKind::ALL,
+            |one| one.name(),
+            |one| disk.calls(one),
+        ));
+        let broken = promises::broken(summary);
+        let judged = match self.promises_count() {
+            true => String::new(),
+            false => format!(
+                " (not judged below {} seeds of the swarm)",
+                promises::SEEDS_MIN
+            ),
+        };
+        line(match broken.is_empty() {
+            true => "never happened: nothing that was promised".into(),
+            false => format!("never happened{judged}: {}", broken.join(", ")),
+        });
+        line(format!(
+            "{} recoveries per CPU-second ({:.1} s of processor time, {:.1} s of real time)",
+            self.recoveries_per_cpu_second(),
+            self.cpu.as_secs_f64(),
+            self.wall.as_secs_f64()
+        ));
+        text
+    }
+
+    /// The summary for programs.
+    pub fn json(&self) -> Value {
+        let summary = self.summary;
+        let disk = &summary.disk;
+        let failure = summary.failure.as_ref().map(|failure| {
+            json!({
+                "seed": failure.seed.to_string(),
+                "property": failure.violation.property.name(),
+                "story": failure.violation.story,
+            })
+        });
+        json!({
+            "seed": self.campaign.seed.to_string(),
+            "exit_code": self.exit_code(),
+            "failure": failure,
+            "seeds": summary.seeds,
+            "seeds_twice": summary.twice,
+            "lives": summary.lives,
+            "recoveries": summary.recoveries,
+            "failed_opens": summary.failed_opens,
+            "crashes_in_recovery": summary.crashes_in_recovery,
+            "power_cuts": disk.power_cuts,
+            "power_cuts_lossy": disk.power_cuts_lossy,
+            "kills": disk.kills,
+            "appends": summary.appends,
+            "acknowledged": summary.acked,
+            "scheduling_points": summary.steps,
+            "strategies": counts(Strategy::ALL, |one| one.name(), |one| disk.strategies(one)),
+            "faults": counts(Fault::ALL, |one| one.name(), |one| disk.faults(one)),
+            "checks": counts(Property::ALL, |one| one.name(), |one| summary.tally.of(one)),
+            "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
+            "never_happened": promises::broken(summary),
+            "cpu_seconds": self.cpu.as_secs_f64(),
+            "wall_seconds": self.wall.as_secs_f64(),
+            "recoveries_per_cpu_second": self.recoveries_per_cpu_second(),
+        })
+    }
+}
+
+fn list<T: Copy>(
+    title: &str,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+    count: impl Fn(T) -> u64,
+) -> String {
+    let counted: Vec<String> = all
+        .iter()
+        .filter(|&&one| count(one) > 0)
+        .map(|&one| format!("{} {}", name(one), count(one)))
+        .collect();
+    format!("{title}: {}", counted.join(", "))
+}
+
+fn counts<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, count: impl Fn(T) -> u64) -> Value {
+    let pairs = all
+        .iter()
+        .map(|&one| (name(one).to_string(), count(one).into()));
+    Value::Object(pairs.collect())
+}

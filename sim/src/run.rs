@@ -1,0 +1,414 @@
+//! From a scenario to a report: life after life on one disk, judged after each open.
+//!
+//! A life opens the log, judges what it shows, lets the clients work and ends as the scenario
+//! says; then the disk is what a crash makes of it. At the end the power is cut once more, the
+//! faults stop, and the log has to open, take appends from everybody, close, and have it all
+//! after one more cut that loses whatever was not synced.
+
+use std::cell::{OnceCell, RefCell};
+use std::path::Path;
+
+use seawall::{WalConfig, WalManager, WalTuning};
+
+use crate::checker::{
+    Property, Recovered, Tally, Violation, ensure, errors, hidden_work, judge_recovery, lsn,
+    progress,
+};
+use crate::choice::{Choices, Purpose, Ratio};
+use crate::disk::{Counts, Mode, Strategy};
+use crate::scenario::{How, Life, LogShape, Op, Scenario};
+use crate::sched::Scheduler;
+use crate::sched::outcome::Outcome;
+use crate::sched::plan::{FrozenStacks, Plan};
+use crate::sched::policy::PolicyKind;
+use crate::trace::{self, Recorded};
+use crate::workload::{Client, Session};
+use crate::world::{LOG_DIR, World};
+
+/// More scheduling points than any life needs, by far.
+const STEPS_MAX: u64 = 2_000_000;
+/// Clients of the last life, in which progress is demanded.
+const LAST_CLIENTS: usize = 3;
+
+/// What a run did and found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What is wrong, if anything is.
+    pub violation: Option<Violation>,
+    /// Everything that happened.
+    pub trace: Recorded,
+    /// Checks that could have failed.
+    pub tally: Tally,
+    /// Calls, faults and crashes.
+    pub disk: Counts,
+    /// Lives begun.
+    pub lives: u64,
+    /// Opens that succeeded and were judged.
+    pub recoveries: u64,
+    /// Crashes within an open.
+    pub crashes_in_recovery: u64,
+    /// Opens that failed for a reason.
+    pub failed_opens: u64,
+    /// Append calls made.
+    pub appends: u64,
+    /// Records whose durability was acknowledged.
+    pub acked: u64,
+    /// Scheduling points passed.
+    pub steps: u64,
+}
+
+/// Runs a scenario; `with_text` keeps the trace's lines.
+pub fn run(scenario: &Scenario, with_text: bool) -> Report {
+    trace::start(with_text);
+    let mut runner = Runner {
+        scenario,
+        choices: Choices::new(scenario.seed.0),
+        world: World::new(&scenario.disk, Choices::new(scenario.seed.0)),
+        session: Session::default(),
+        lives: 0,
+        recoveries: 0,
+        crashes_in_recovery: 0,
+        failed_opens: 0,
+        acked: 0,
+        steps: 0,
+        shape: None,
+    };
+    let result = runner.run();
+    runner.report(result.err())
+}
+
+struct Runner<'a> {
+    scenario: &'a Scenario,
+    choices: Choices,
+    world: World,
+    session: Session,
+    lives: u64,
+    recoveries: u64,
+    crashes_in_recovery: u64,
+    failed_opens: u64,
+    acked: u64,
+    steps: u64,
+    /// How the log was opened last.
+    shape: Option<LogShape>,
+}
+
+/// How a life went on after its open.
+enum Opened {
+    Log,
+    Failed,
+    Crashed,
+}
+
+impl Runner<'_> {
+    fn run(&mut self) -> Result<(), Violation> {
+        for life in &self.scenario.lives {
+            self.live(life)?;
+        }
+        self.demand_progress()?;
+        self.check_promises()
+    }
+
+    fn report(self, violation: Option<Violation>) -> Report {
+        let (mut tally, at_the_gate) = self.world.take_findings();
+        tally.add(&self.session.tally.borrow());
+        let appends = self.session.model.borrow().appends();
+        let disk = self.world.with_disk(|disk| disk.counts().clone());
+        Report {
+            violation: violation.or(at_the_gate),
+            trace: trace::finish(),
+            tally,
+            disk,
+            lives: self.lives,
+            recoveries: self.recoveries,
+            crashes_in_recovery: self.crashes_in_recovery,
+            failed_opens: self.failed_opens,
+            appends,
+            acked: self.acked,
+            steps: self.steps,
+        }
+    }
+
+    /// One life of the scenario, and what its end makes of the disk.
+    fn live(&mut self, life: &Life) -> Result<(), Violation> {
+        self.begin(life);
+        let wal = OnceCell::new();
+        match self.open(life, &wal)? {
+            Opened::Crashed => self.crashes_in_recovery += 1,
+            Opened::Failed => self.failed_opens += 1,
+            Opened::Log => {
+                let wal = wal.get().expect("it was opened");
+                let outcome = self.work(life, wal)?;
+                if outcome == Outcome::Finished {
+                    self.finish(life, wal)?;
+                }
+            }
+        }
+        self.bury(wal)?;
+        self.crash(life.end.how, None);
+        Ok(())
+    }
+
+    fn begin(&mut self, life: &Life) {
+        self.lives += 1;
+        trace::line(|| format!("life {} begins, to end with {}", self.lives, life.end));
+        trace::mix(self.lives);
+        let crash = life.end.at.filter(|_| !self.scenario.without_crashes);
+        self.world.begin_life(self.lives, crash);
+        self.world.with_disk(|disk| disk.set_calm(life.calm));
+        self.session.model.borrow_mut().is_poisoned = false;
+    }
+
+    /// Opens the log and reads it, in one task, since a crash may come at any call of either.
+    fn open(&mut self, life: &Life, wal: &OnceCell<WalManager>) -> Result<Opened, Violation> {
+        let config = config_of(life.log);
+        let env = self.world.env();
+        let shown = OnceCell::new();
+        let outcome = self.schedule(life, 0, 1, &|_| {
+            let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config)
+                .and_then(|opened| show(wal.get_or_init(|| opened)));
+            assert!(shown.set(opened).is_ok(), "the task runs once");
+        });
+        progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
+        let Some(shown) = shown.into_inner() else {
+            return Ok(Opened::Crashed);
+        };
+        match shown {
+            Ok(recovered) => {
+                self.judge(&recovered, life.log)?;
+                Ok(Opened::Log)
+            }
+            Err(error) => {
+                trace::line(|| format!("the open failed: {}", errors::tell(&error)));
+                let to_blame = self.world.disk_is_to_blame();
+                let mut tally = self.session.tally.borrow_mut();
+                errors::check("open", &error, to_blame, &mut tally)?;
+                Ok(Opened::Failed)
+            }
+        }
+    }
+
+    fn judge(&mut self, recovered: &Recovered, shape: LogShape) -> Result<(), Violation> {
+        self.recoveries += 1;
+        let mut tally = self.session.tally.borrow_mut();
+        tally.evaluated(Property::Opens);
+        if self.shape.is_some_and(|last| last != shape) && !recovered.records.is_empty() {
+            tally.evaluated(Property::Configuration);
+        }
+        self.shape = Some(shape);
+        trace::line(|| {
+            let (low, next) = (recovered.low_water, recovered.next_lsn);
+            format!("recovered lsn {low} up to, not including, {next}")
+        });
+        trace::mix(recovered.next_lsn);
+        let mut model = self.session.model.borrow_mut();
+        self.acked += model.acked.saturating_sub(model.shown);
+        judge_recovery(&mut model, recovered, &mut tally)
+    }
+
+    /// Lets the clients work.
+    fn work(&mut self, life: &Life, wal: &WalManager) -> Result<Outcome, Violation> {
+        let (session, world) = (&self.session, &self.world);
+        let clients = &life.clients;
+        let payloads: Vec<RefCell<Vec<u8>>> = clients.iter().map(|_| RefCell::default()).collect();
+        let outcome = self.schedule(life, 1, clients.len(), &|index| {
+            let client = Client {
+                session,
+                world,
+                wal,
+                index,
+                payload: &payloads[index],
+            };
+            client.work(&clients[index]);
+        });
+        self.steps += Scheduler::of_this_thread().steps();
+        match self.session.violation.take() {
+            Some(violation) => Err(violation),
+            None => {
+                progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
+                Ok(outcome)
+            }
+        }
+    }
+
+    /// After the clients' last operation: checks, and the close where the life has one.
+    fn finish(&mut self, life: &Life, wal: &WalManager) -> Result<(), Violation> {
+        {
+            let model = self.session.model.borrow();
+            let next_lsn = wal.next_lsn().as_u64();
+            lsn::check_life(&model, next_lsn, &mut self.session.tally.borrow_mut())?;
+        }
+        if life.end.how != How::Close {
+            return Ok(());
+        }
+        let closed = OnceCell::new();
+        let outcome = self.schedule(life, 2, 1, &|_| {
+            assert!(closed.set(wal.close()).is_ok(), "the task runs once");
+        });
+        let mut tally = self.session.tally.borrow_mut();
+        progress::check(&outcome, &mut tally)?;
+        let mut model = self.session.model.borrow_mut();
+        match closed.into_inner() {
+            Some(Ok(())) => {
+                let accepted = model.accepted;
+                model.acknowledge(accepted);
+                Ok(())
+            }
+            Some(Err(error)) => {
+                errors::check("close", &error, self.world.disk_is_to_blame(), &mut tally)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Drops the log of a life that is over. Where no crash froze it, that must do nothing.
+    fn bury(&mut self, wal: OnceCell<WalManager>) -> Result<(), Violation> {
+        let Some(wal) = wal.into_inner() else {
+            return Ok(());
+        };
+        let before = self.world.calls();
+        drop(wal);
+        let calls = self.world.calls() - before;
+        hidden_work::check(calls, &mut self.session.tally.borrow_mut())
+    }
+
+    /// Ends a life: what the process or the machine had in memory is gone.
+    fn crash(&mut self, how: How, strategy: Option<Strategy>) {
+        if self.scenario.without_crashes {
+            return;
+        }
+        let mut stream = self.choices.stream(Purpose::Crash, self.lives);
+        self.world.with_disk(|disk| {
+            let text = match (how, strategy) {
+                (How::Kill, _) => {
+                    disk.kill();
+                    "killed"
+                }
+                (_, Some(strategy)) => disk.power_cut_with(strategy, &mut stream).name(),
+                (_, None) => disk.power_cut(&mut stream).name(),
+            };
+            trace::line(|| format!("life {} is over: {text}", self.lives));
+            trace::mix_bytes(text.as_bytes());
+        });
+    }
+
+    /// The faults stop: from now on everything has to work.
+    fn demand_progress(&mut self) -> Result<(), Violation> {
+        let is_broken = self.world.with_disk(|disk| disk.mode() != Mode::ReadWrite);
+        if is_broken
+            || self
+                .scenario
+                .lives
+                .last()
+                .is_some_and(|life| life.end.how == How::Kill)
+        {
+            self.crash(How::PowerCut, None);
+        }
+        self.world.with_disk(|disk| disk.set_capacity(None));
+        let life = Life {
+            end: crate::scenario::End {
+                how: How::Close,
+                at: None,
+            },
+            policy: PolicyKind::Walk,
+            spurious: Ratio::NEVER,
+            unwind: false,
+            calm: true,
+            log: self
+                .scenario
+                .lives
+                .last()
+                .map_or(LAST_SHAPE, |life| life.log),
+            clients: vec![vec![Op::Durable(40), Op::Append(9), Op::Replay]; LAST_CLIENTS],
+        };
+        self.demand(&life, Strategy::LoseAll)?;
+        let reader = Life {
+            clients: vec![vec![Op::Replay]],
+            ..life
+        };
+        self.demand(&reader, Strategy::KeepAll)
+    }
+
+    /// A life in which nothing may fail.
+    fn demand(&mut self, life: &Life, strategy: Strategy) -> Result<(), Violation> {
+        self.begin(life);
+        let wal = OnceCell::new();
+        let opened = self.open(life, &wal)?;
+        ensure(Property::Progress, matches!(opened, Opened::Log), || {
+            "the log did not open although the disk behaved".into()
+        })?;
+        let log = wal.get().expect("it was opened");
+        self.work(life, log)?;
+        self.finish(life, log)?;
+        self.bury(wal)?;
+        self.crash(How::PowerCut, Some(strategy));
+        Ok(())
+    }
+
+    /// A scenario promises a crash for each life but a close; a run without them proves nothing.
+    fn check_promises(&self) -> Result<(), Violation> {
+        let mut tally = self.session.tally.borrow_mut();
+        tally.evaluated(Property::Vacuity);
+        let promised = self.scenario.lives.len() as u64 + 2;
+        let came = self
+            .world
+            .with_disk(|disk| disk.counts().kills + disk.counts().power_cuts);
+        ensure(Property::Vacuity, came >= promised, || {
+            format!("{promised} crashes were promised, {came} came")
+        })
+    }
+
+    /// Runs tasks under the life's policy. `part` keeps the streams of a life's parts apart.
+    fn schedule(&self, life: &Life, part: u64, tasks: usize, body: &dyn Fn(usize)) -> Outcome {
+        let stream = self
+            .choices
+            .stream(Purpose::Schedule, self.lives * 4 + part);
+        let remaining = match part {
+            1 => life
+                .clients
+                .iter()
+                .map(|ops| 2 * ops.len() as u32)
+                .collect(),
+            _ => Vec::new(),
+        };
+        let plan = Plan {
+            step_limit: STEPS_MAX,
+            end: match life.unwind {
+                true => FrozenStacks::Unwind,
+                false => FrozenStacks::Drop,
+            },
+            remaining,
+            spurious: life.spurious,
+            ..Plan::new(life.policy, stream)
+        };
+        Scheduler::of_this_thread().run(tasks, plan, body)
+    }
+}
+
+const LAST_SHAPE: LogShape = LogShape {
+    direct: false,
+    block: 4096,
+    buffer: 4096,
+    segment: 1 << 20,
+};
+
+fn config_of(shape: LogShape) -> WalConfig {
+    WalConfig {
+        use_direct_io: shape.direct,
+        segment_target_size: shape.segment,
+        tuning: WalTuning {
+            write_buffer_size: shape.buffer as usize,
+            alignment: shape.block as usize,
+        },
+    }
+}
+
+/// All that an open log shows.
+fn show(wal: &WalManager) -> Result<Recovered, seawall::Error> {
+    Ok(Recovered {
+        records: wal.replay()?,
+        low_water: wal.low_water_lsn().as_u64(),
+        next_lsn: wal.next_lsn().as_u64(),
+        durable_lsn: wal.durable_lsn().as_u64(),
+        segments: wal.list_segments(),
+    })
+}

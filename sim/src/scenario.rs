@@ -1,0 +1,110 @@
+//! A run as data: what the disk may do, and life by life what clients do and how it ends.
+//!
+//! A scenario is generated from a seed, printed and parsed as TOML, and run. Everything that a
+//! person would want to change is in it; the seed within it only feeds the choices of the
+//! schedule, the faults and the power cuts. A seed is good for one commit, a scenario for years.
+
+use serde::{Deserialize, Serialize};
+
+use crate::choice::Ratio;
+use crate::disk::Knobs;
+use crate::sched::policy::PolicyKind;
+use crate::seed::Seed;
+use crate::text::serde_as_text;
+
+pub mod generate;
+pub mod step;
+
+pub use step::{CrashPoint, End, How, Op, Phase};
+
+/// The version of the text format.
+pub const FORMAT: u32 = 1;
+
+/// A run as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The version of this format.
+    pub format: u32,
+    /// Feeds the choices of schedule, faults and power cuts.
+    pub seed: Seed,
+    /// Leaves out the crashes that the lives promise: the harness must notice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_crashes: bool,
+    /// What the disk may do.
+    pub disk: Knobs,
+    /// One after the other, on the same disk.
+    #[serde(rename = "life")]
+    pub lives: Vec<Life>,
+}
+
+/// From one open of the log to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Life {
+    /// How it ends.
+    pub end: End,
+    /// Who chooses the next task.
+    pub policy: PolicyKind,
+    /// How likely a wait on a condition variable is woken for nothing.
+    pub spurious: Ratio,
+    /// Whether the stacks that a crash freezes are unwound instead of dropped.
+    pub unwind: bool,
+    /// Whether the disk's faults by chance rest in this life; power cuts do not.
+    pub calm: bool,
+    /// How the log is opened.
+    pub log: LogShape,
+    /// What each client does, one after the other.
+    pub clients: Vec<Vec<Op>>,
+}
+
+/// How the log is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogShape {
+    /// Direct I/O.
+    pub direct: bool,
+    /// Alignment in bytes.
+    pub block: u32,
+    /// Write buffer in bytes.
+    pub buffer: u32,
+    /// Roll-over threshold in bytes.
+    pub segment: u64,
+}
+
+impl Scenario {
+    /// Reads a scenario from its text.
+    ///
+    /// # Errors
+    /// Says in one line what is wrong, and where.
+    pub fn parse(text: &str) -> Result<Scenario, String> {
+        let scenario: Scenario =
+            toml::from_str(text).map_err(|error| error.to_string().trim_end().to_string())?;
+        if scenario.format != FORMAT {
+            let found = scenario.format;
+            return Err(format!("scenario format {found} is not {FORMAT}"));
+        }
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The limits that a run relies on.
+    fn check(&self) -> Result<(), String> {
+        let tasks_max = crate::sched::set::TASKS_MAX;
+        if !matches!(self.disk.atomic_unit, 512 | 4096) {
+            return Err("disk.atomic-unit is 512 or 4096".into());
+        }
+        let fits = |life: &Life| (1..=tasks_max).contains(&life.clients.len());
+        match self.lives.iter().all(fits) {
+            true => Ok(()),
+            false => Err(format!("a life has no clients, or more than {tasks_max}")),
+        }
+    }
+
+    /// The scenario's text.
+    pub fn print(&self) -> String {
+        toml::to_string(self).expect("a scenario is plain data")
+    }
+}
+
+serde_as_text!(Ratio, PolicyKind, Op, End);

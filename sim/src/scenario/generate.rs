@@ -1,0 +1,234 @@
+//! Scenarios from seeds, by swarm: each seed leaves most features out and turns the rest up, so
+//! that no feature hides another. Sizes are tiny, since a bug at a boundary is found by meeting
+//! the boundary; a share of runs has the sizes of production all the same.
+// Source: Groce et al., "Swarm Testing", ISSTA 2012.
+
+use crate::choice::{Choices, Purpose, Ratio, Stream};
+use crate::disk::{Knobs, SyncErrorMode, SyncNames};
+use crate::sched::policy::PolicyKind;
+use crate::seed::Seed;
+
+use super::step::{CrashPoint, End, How, Op, Phase};
+use super::{FORMAT, Life, LogShape, Scenario};
+
+/// How large the workload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Drawn.
+    Swarm,
+    /// As given: for measurements that are to be compared.
+    Fixed {
+        /// Clients in each life.
+        clients: usize,
+        /// Operations of each client, all of them appends or syncs.
+        appends: usize,
+    },
+}
+
+/// The scenario of a seed.
+pub fn generate(seed: Seed, shape: Shape) -> Scenario {
+    let mut stream = Choices::new(seed.0).stream(Purpose::Workload, 0);
+    let disk = draw_knobs(&mut stream);
+    let is_production = shape == Shape::Swarm && stream.happens(Ratio::new(1, 128));
+    let lives = match is_production {
+        true => stream.within(1, 2),
+        false => stream.within(1, 4),
+    };
+    let verbs = Verbs::draw(&mut stream);
+    let lives = (0..lives)
+        .map(|_| draw_life(&mut stream, shape, &verbs, is_production))
+        .collect();
+    Scenario {
+        format: FORMAT,
+        seed,
+        without_crashes: false,
+        disk,
+        lives,
+    }
+}
+
+/// A third of the seeds have a feature at all.
+fn maybe(stream: &mut Stream, low: u32, high: u32, denominator: u32) -> Ratio {
+    match stream.happens(Ratio::new(1, 3)) {
+        false => Ratio::NEVER,
+        true => {
+            let numerator = stream.within(u64::from(low), u64::from(high)) as u32;
+            Ratio::new(numerator, denominator)
+        }
+    }
+}
+
+fn draw_knobs(stream: &mut Stream) -> Knobs {
+    let even = Ratio::new(1, 2);
+    let mut knobs = Knobs {
+        atomic_unit: [512, 4096][stream.weighted(&[65, 35])],
+        byte_tear: maybe(stream, 1, 3, 100),
+        len_intermediate: stream.happens(even),
+        trunc_partial_zero: stream.happens(even),
+        garbage_tail: maybe(stream, 1, 10, 100),
+        sync_covers_names: SyncNames::ALL[stream.weighted(&[60, 20, 20])],
+        xdir_rename_needs_both: stream.happens(even),
+        ..Knobs::default()
+    };
+    // Two in five seeds meet nothing but crashes: errors end lives early and would hide the rest.
+    if stream.happens(Ratio::new(2, 5)) {
+        return knobs;
+    }
+    knobs.short_write = maybe(stream, 1, 10, 100);
+    knobs.short_read = maybe(stream, 1, 10, 100);
+    knobs.eintr = maybe(stream, 1, 5, 100);
+    knobs.write_error = maybe(stream, 1, 20, 1000);
+    knobs.read_error = maybe(stream, 1, 20, 1000);
+    knobs.sync_error = maybe(stream, 1, 40, 1000);
+    knobs.dirsync_error = maybe(stream, 1, 40, 1000);
+    knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10])];
+    knobs.evict = maybe(stream, 1, 20, 1000);
+    knobs.metadata_error = maybe(stream, 1, 10, 1000);
+    if stream.happens(Ratio::new(1, 5)) {
+        knobs.capacity = Some(stream.within(4, 24) * 4096);
+    }
+    knobs
+}
+
+/// How likely each operation is; drawn once a seed, many of them never.
+struct Verbs {
+    weights: [u32; 11],
+    len_max: u64,
+}
+
+impl Verbs {
+    fn draw(stream: &mut Stream) -> Verbs {
+        let mut weights = [12, 8, 4, 4, 2, 2, 3, 1, 1, 1, 1];
+        for weight in &mut weights[2..] {
+            *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
+        }
+        weights[stream.below(2) as usize] *= 4;
+        Verbs {
+            weights,
+            len_max: *stream.pick(&[8, 60, 60, 400, 1500, 5000]),
+        }
+    }
+
+    fn draw_op(&self, stream: &mut Stream) -> Op {
+        // Short payloads are as frequent as long ones: boundaries are everywhere.
+        let len_max = stream.within(0, self.len_max);
+        let len = stream.within(0, len_max) as u32;
+        let eighths = stream.within(0, 8) as u32;
+        match stream.weighted(&self.weights) {
+            0 => Op::Append(len),
+            1 => Op::Durable(len),
+            2 => Op::Sync,
+            3 => Op::Wait,
+            4 => Op::Replay,
+            5 => Op::ReplayFrom(eighths),
+            6 => Op::Truncate(eighths),
+            7 => Op::TruncateTooFar,
+            8 => Op::ReadTooEarly,
+            9 => Op::SecondOpen,
+            _ => Op::Look,
+        }
+    }
+}
+
+fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bool) -> Life {
+    let clients: Vec<Vec<Op>> = match shape {
+        Shape::Swarm => {
+            let clients = [1, 2, 3, 4, 5, 8][stream.weighted(&[3, 5, 4, 4, 1, 1])];
+            let ops_max = *stream.pick(&[3, 8, 20]);
+            (0..clients)
+                .map(|_| {
+                    let ops = stream.within(1, ops_max);
+                    (0..ops).map(|_| verbs.draw_op(stream)).collect()
+                })
+                .collect()
+        }
+        Shape::Fixed { clients, appends } => (0..clients)
+            .map(|_| (0..appends).map(|_| draw_append(stream)).collect())
+            .collect(),
+    };
+    let ops: usize = clients.iter().map(Vec::len).sum();
+    Life {
+        end: draw_end(stream, ops as u64),
+        policy: draw_policy(stream),
+        spurious: maybe(stream, 1, 5, 20),
+        unwind: stream.happens(Ratio::new(1, 16)),
+        calm: stream.happens(Ratio::new(1, 4)),
+        log: draw_shape(stream, is_production),
+        clients,
+    }
+}
+
+fn draw_append(stream: &mut Stream) -> Op {
+    let len = stream.within(0, 100) as u32;
+    match stream.below(4) {
+        0 => Op::Durable(len),
+        _ => Op::Append(len),
+    }
+}
+
+/// Crash points are drawn in calls to the disk. A third of them fall into recovery and the first
+/// steps after it, where a life is longest to set up and soonest over.
+fn draw_end(stream: &mut Stream, ops: u64) -> End {
+    let how = [How::PowerCut, How::Kill, How::Close][stream.weighted(&[6, 2, 1])];
+    let is_early = stream.happens(Ratio::new(1, 3));
+    if how == How::Close || stream.happens(Ratio::new(1, 8)) {
+        return End { how, at: None };
+    }
+    let call_max = match is_early {
+        true => 24,
+        false => 24 + 2 * ops,
+    };
+    let at = Some(CrashPoint {
+        call: stream.within(1, call_max) as u32,
+        phase: *stream.pick(&[Phase::Before, Phase::Within, Phase::After]),
+    });
+    End { how, at }
+}
+
+fn draw_policy(stream: &mut Stream) -> PolicyKind {
+    match stream.weighted(&[70, 10, 10, 10]) {
+        0 => PolicyKind::Walk,
+        1 => PolicyKind::Random,
+        2 => PolicyKind::Sticky(stream.within(4, 32) as u32),
+        _ => PolicyKind::Pct(stream.within(2, 4) as u32),
+    }
+}
+
+fn draw_shape(stream: &mut Stream, is_production: bool) -> LogShape {
+    let direct = stream.happens(Ratio::new(1, 4));
+    if is_production {
+        return LogShape {
+            direct,
+            block: 4096,
+            buffer: 1 << 20,
+            segment: 64 << 20,
+        };
+    }
+    LogShape {
+        direct,
+        block: [512, 1024, 4096][stream.weighted(&[8, 1, 1])],
+        buffer: *stream.pick(&[512, 512, 700, 1024, 4096]),
+        segment: *stream.pick(&[1, 1536, 2048, 3000, 5000, 9000, 20_000]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_survives_print_and_parse() {
+        for seed in 0..500 {
+            let scenario = generate(Seed(seed), Shape::Swarm);
+            let text = scenario.print();
+            assert_eq!(Scenario::parse(&text).as_ref(), Ok(&scenario), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seed_always_gives_the_same_scenario() {
+        let (one, other) = (Seed(3), Seed(4));
+        assert_eq!(generate(one, Shape::Swarm), generate(one, Shape::Swarm));
+        assert_ne!(generate(one, Shape::Swarm), generate(other, Shape::Swarm));
+    }
+}

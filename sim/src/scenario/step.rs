@@ -1,0 +1,237 @@
+//! The words of a scenario: what a client does, and how a life ends. Each prints as a short
+//! phrase and parses from it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Append a record with a payload of so many bytes.
+    Append(u32),
+    /// Append a record and wait until it is durable.
+    Durable(u32),
+    /// Sync everything.
+    Sync,
+    /// Wait until the client's own last record is durable.
+    Wait,
+    /// Read everything.
+    Replay,
+    /// Read from an LSN: so many eighths of the way from the low-water mark to the end.
+    ReplayFrom(u32),
+    /// Truncate before an LSN: so many eighths of the way from the low-water mark to the end.
+    Truncate(u32),
+    /// Ask to truncate what is not durable yet, which must be refused.
+    TruncateTooFar,
+    /// Ask to read what was truncated, which must be refused.
+    ReadTooEarly,
+    /// Try to open the log a second time, which must be refused.
+    SecondOpen,
+    /// Look at segments, sizes and LSNs.
+    Look,
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::Append(len) => write!(f, "append {len}"),
+            Op::Durable(len) => write!(f, "durable {len}"),
+            Op::Sync => f.write_str("sync"),
+            Op::Wait => f.write_str("wait"),
+            Op::Replay => f.write_str("replay"),
+            Op::ReplayFrom(eighths) => write!(f, "replay-from {eighths}"),
+            Op::Truncate(eighths) => write!(f, "truncate {eighths}"),
+            Op::TruncateTooFar => f.write_str("truncate-too-far"),
+            Op::ReadTooEarly => f.write_str("read-too-early"),
+            Op::SecondOpen => f.write_str("second-open"),
+            Op::Look => f.write_str("look"),
+        }
+    }
+}
+
+impl FromStr for Op {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Op, String> {
+        let wrong = || format!("`{text}` is not an operation like `append 40` or `sync`");
+        let mut words = text.split(' ');
+        let verb = words.next().unwrap_or_default();
+        let number = match words.next() {
+            None => None,
+            Some(word) => Some(word.parse::<u32>().map_err(|_| wrong())?),
+        };
+        let op = match (verb, number) {
+            ("append", Some(len)) => Op::Append(len),
+            ("durable", Some(len)) => Op::Durable(len),
+            ("sync", None) => Op::Sync,
+            ("wait", None) => Op::Wait,
+            ("replay", None) => Op::Replay,
+            ("replay-from", Some(eighths @ 0..=8)) => Op::ReplayFrom(eighths),
+            ("truncate", Some(eighths @ 0..=8)) => Op::Truncate(eighths),
+            ("truncate-too-far", None) => Op::TruncateTooFar,
+            ("read-too-early", None) => Op::ReadTooEarly,
+            ("second-open", None) => Op::SecondOpen,
+            ("look", None) => Op::Look,
+            _ => return Err(wrong()),
+        };
+        match words.next() {
+            None => Ok(op),
+            Some(_) => Err(wrong()),
+        }
+    }
+}
+
+/// How a life ends, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// In which way.
+    pub how: How,
+    /// At which call to the disk; after the clients' last operation where it is `None`, or where
+    /// the life makes fewer calls.
+    pub at: Option<CrashPoint>,
+}
+
+/// The ways in which a life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The log is closed; then the power is cut all the same.
+    Close,
+    /// The process is killed: what was written stays, synced or not.
+    Kill,
+    /// The power is cut: what was not synced may be lost.
+    PowerCut,
+}
+
+/// A place in a life, counted in calls to the disk from the open on; the first is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashPoint {
+    /// The number of the call.
+    pub call: u32,
+    /// Before it, within it or after it.
+    pub phase: Phase,
+}
+
+/// Where in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before it had any effect.
+    Before,
+    /// When it was partly done.
+    Within,
+    /// When it was done, but before its caller heard of it.
+    After,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.how {
+            How::Close => "close",
+            How::Kill => "kill",
+            How::PowerCut => "power-cut",
+        })?;
+        let Some(CrashPoint { call, phase }) = self.at else {
+            return Ok(());
+        };
+        let phase = match phase {
+            Phase::Before => "before",
+            Phase::Within => "within",
+            Phase::After => "after",
+        };
+        write!(f, " {phase} call {call}")
+    }
+}
+
+impl FromStr for End {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<End, String> {
+        let wrong = || format!("`{text}` is not an end like `close` or `power-cut after call 17`");
+        let words: Vec<&str> = text.split(' ').collect();
+        let (how, at) = match words[..] {
+            [how] => (how, None),
+            [how, phase, "call", call] => {
+                let phase = match phase {
+                    "before" => Phase::Before,
+                    "within" => Phase::Within,
+                    "after" => Phase::After,
+                    _ => return Err(wrong()),
+                };
+                let call = call.parse().map_err(|_| wrong())?;
+                (how, Some(CrashPoint { call, phase }))
+            }
+            _ => return Err(wrong()),
+        };
+        let how = match how {
+            "close" if at.is_none() => How::Close,
+            "kill" => How::Kill,
+            "power-cut" => How::PowerCut,
+            _ => return Err(wrong()),
+        };
+        Ok(End { how, at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survives<T: FromStr<Err = String> + fmt::Display>(text: &str) {
+        let parsed = text.parse::<T>();
+        assert_eq!(parsed.map(|value| value.to_string()), Ok(text.to_string()));
+    }
+
+    #[test]
+    fn operations_survive_print_and_parse() {
+        for text in [
+            "append 0",
+            "durable 70",
+            "sync",
+            "wait",
+            "replay",
+            "replay-from 8",
+        ] {
+            survives::<Op>(text);
+        }
+        for text in [
+            "truncate 3",
+            "truncate-too-far",
+            "read-too-early",
+            "second-open",
+            "look",
+        ] {
+            survives::<Op>(text);
+        }
+        for text in [
+            "",
+            "append",
+            "append x",
+            "sync 1",
+            "truncate 9",
+            "append 1 2",
+        ] {
+            assert!(text.parse::<Op>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ends_survive_print_and_parse() {
+        for text in [
+            "close",
+            "kill",
+            "power-cut",
+            "kill before call 3",
+            "power-cut within call 9",
+        ] {
+            survives::<End>(text);
+        }
+        for text in [
+            "",
+            "close after call 3",
+            "kill after call",
+            "kill 3",
+            "fire",
+        ] {
+            assert!(text.parse::<End>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Clients at work: each operation of a scenario as calls to the log, with what it tells the model
+//! and what is checked of its outcome.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalRecord};
+
+use crate::checker::reading::Expectation;
+use crate::checker::{
+    Property, Tally, Violation, ensure, errors, final_failure, listing, one_writer, reading,
+    truncation,
+};
+use crate::model::{AppendId, Model};
+use crate::scenario::Op;
+use crate::sched::Scheduler;
+use crate::trace;
+use crate::world::{LOG_DIR, World};
+
+/// What the tasks of a run share. Nothing in it stays borrowed while tasks switch.
+#[derive(Default)]
+pub struct Session {
+    /// What a caller knows.
+    pub model: RefCell<Model>,
+    /// The checks that were made.
+    pub tally: RefCell<Tally>,
+    /// The first that failed.
+    pub violation: RefCell<Option<Violation>>,
+}
+
+impl Session {
+    /// Records a violation and stops the world there, so that the trace ends with it.
+    pub fn fail(&self, violation: Violation) {
+        trace::line(|| format!("VIOLATION of {}: {}", violation.property, violation.story));
+        self.violation.borrow_mut().get_or_insert(violation);
+        let scheduler = Scheduler::of_this_thread();
+        if scheduler.can_cut() {
+            scheduler.cut();
+        }
+    }
+}
+
+/// A client of the log.
+pub struct Client<'a> {
+    /// What it shares with the others.
+    pub session: &'a Session,
+    /// The world that it lives in.
+    pub world: &'a World,
+    /// The log.
+    pub wal: &'a WalManager,
+    /// Which client it is, from 0.
+    pub index: usize,
+    /// Room for its payloads. It belongs to the life, not to the task: a task that is frozen
+    /// while it borrows it leaves nothing behind.
+    pub payload: &'a RefCell<Vec<u8>>,
+}
+
+/// Whether a client goes on after an operation.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    GoOn,
+    /// The log is poisoned: nothing more can be done in this life.
+    Stop,
+}
+
+impl Client<'_> {
+    /// Does all of `ops`, up to the first that finds the log poisoned.
+    pub fn work(&self, ops: &[Op]) {
+        let mut last = None;
+        for op in ops {
+            trace::line(|| format!("client {} {op}", self.index));
+            match self.perform(*op, &mut last) {
+                Ok(Flow::GoOn) => {}
+                Ok(Flow::Stop) => return,
+                Err(violation) => return self.session.fail(violation),
+            }
+        }
+    }
+
+    fn perform(&self, op: Op, last: &mut Option<u64>) -> Result<Flow, Violation> {
+        match op {
+            Op::Append(len) => self.append(len, last),
+            Op::Durable(len) => self.append_durable(len, last),
+            Op::Sync => self.sync(),
+            Op::Wait => self.wait(*last),
+            Op::Replay => self.replay(None),
+            Op::ReplayFrom(eighths) => {
+                let (low, next) = (self.wal.low_water_lsn(), self.wal.next_lsn());
+                let (low, next) = (low.as_u64(), next.as_u64());
+                self.replay(Some(
+                    low + next.saturating_sub(low) * u64::from(eighths) / 8,
+                ))
+            }
+            Op::Truncate(eighths) => self.truncate(eighths),
+            Op::TruncateTooFar => self.truncate_too_far(),
+            Op::ReadTooEarly => self.read_too_early(),
+            Op::SecondOpen => self.second_open(),
+            Op::Look => self.look(),
+        }
+    }
+
+    fn model<T>(&self, reach: impl FnOnce(&mut Model) -> T) -> T {
+        reach(&mut self.session.model.borrow_mut())
+    }
+
+    fn tally<T>(&self, reach: impl FnOnce(&mut Tally) -> T) -> T {
+        reach(&mut self.session.tally.borrow_mut())
+    }
+
+    /// Makes a call, judges its outcome as far as that is the same for all calls, and notes a
+    /// poisoned log.
+    fn call<T>(
+        &self,
+        what: &str,
+        call: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<Result<T, Error>, Violation> {
+        let was_poisoned = self.model(|model| model.is_poisoned);
+        let result = call();
+        if was_poisoned {
+            self.tally(|tally| final_failure::check(what, &result, tally))?;
+        } else if let Err(error) = &result
+            && !is_refusal(error)
+        {
+            trace::line(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
+            let to_blame = self.world.disk_is_to_blame();
+            self.tally(|tally| errors::check(what, error, to_blame, tally))?;
+        }
+        if matches!(result, Err(Error::Poisoned { .. })) {
+            self.model(|model| model.is_poisoned = true);
+        }
+        Ok(result)
+    }
+
+    /// What follows an error: another call where the log is poisoned, to see that it stays so.
+    fn after_error(&self, error: &Error) -> Result<Flow, Violation> {
+        if !matches!(error, Error::Poisoned { .. }) {
+            return Ok(Flow::GoOn);
+        }
+        self.call("sync", || self.wal.sync()).map(drop)?;
+        let id = self.model(|model| model.begin_append(self.index as u16, 0));
+        let appended = self.call("append", || self.append_record(id, 0))?;
+        if appended.is_err() {
+            self.model(|model| model.refuse(id));
+        }
+        Ok(Flow::Stop)
+    }
+
+    fn append(&self, len: u32, last: &mut Option<u64>) -> Result<Flow, Violation> {
+        let settled = self.model(|model| model.settled());
+        let id = self.model(|model| model.begin_append(self.index as u16, len));
+        match self.call("append", || self.append_record(id, len))? {
+            Ok(lsn) => {
+                *last = Some(lsn.as_u64());
+                self.accepted(id, lsn, settled)?;
+                Ok(Flow::GoOn)
+            }
+            Err(error) => {
+                self.model(|model| model.refuse(id));
+                self.after_error(&error)
+            }
+        }
+    }
+
+    fn append_durable(&self, len: u32, last: &mut Option<u64>) -> Result<Flow, Violation> {
+        let settled = self.model(|model| model.settled());
+        let id = self.model(|model| model.begin_append(self.index as u16, len));
+        let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
+        let appended = self.call("append_durable", || {
+            let mut payload = self.payload.borrow_mut();
+            id.payload(len, &mut payload);
+            self.wal.append_durable(id.verb(), tenant, vshard, &payload)
+        })?;
+        match appended {
+            Ok(lsn) => {
+                *last = Some(lsn.as_u64());
+                self.accepted(id, lsn, settled)?;
+                self.acknowledged(lsn.as_u64())
+            }
+            // Whether it got an LSN, nobody knows: it stays in flight.
+            Err(error) => self.after_error(&error),
+        }
+    }
+
+    fn accepted(&self, id: AppendId, lsn: Lsn, settled: u64) -> Result<(), Violation> {
+        let lsn = lsn.as_u64();
+        self.tally(|tally| tally.evaluated(Property::OwnLsn));
+        ensure(Property::OwnLsn, lsn > settled, || {
+            format!(
+                "append {} got lsn {lsn}, but lsn {settled} was settled before",
+                id.0
+            )
+        })?;
+        self.model(|model| model.accept(id, lsn))
+    }
+
+    /// The log has said that everything up to `lsn` is durable.
+    fn acknowledged(&self, lsn: u64) -> Result<Flow, Violation> {
+        self.model(|model| model.acknowledge(lsn));
+        self.tally(|tally| tally.evaluated(Property::Watermark));
+        let durable = self.wal.durable_lsn().as_u64();
+        ensure(Property::Watermark, durable >= lsn, || {
+            format!("lsn {lsn} was acknowledged, but only {durable} counts as durable")
+        })?;
+        Ok(Flow::GoOn)
+    }
+
+    /// One of the ten verbs that append.
+    fn append_record(&self, id: AppendId, len: u32) -> Result<Lsn, Error> {
+        let mut payload = self.payload.borrow_mut();
+        id.payload(len, &mut payload);
+        let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
+        let wal = self.wal;
+        match id.verb() {
+            RecordType::Put => wal.append_put(tenant, vshard, &payload),
+            RecordType::Delete => wal.append_delete(tenant, vshard, &payload),
+            RecordType::VectorPut => wal.append_vector_put(tenant, vshard, &payload),
+            RecordType::VectorDelete => wal.append_vector_delete(tenant, vshard, &payload),
+            RecordType::VectorParams => wal.append_vector_params(tenant, vshard, &payload),
+            RecordType::Transaction => wal.append_transaction(tenant, vshard, &payload),
+            RecordType::CrdtDelta => wal.append_crdt_delta(tenant, vshard, &payload),
+            RecordType::TimeseriesBatch => wal.append_timeseries_batch(tenant, vshard, &payload),
+            RecordType::LogBatch => wal.append_log_batch(tenant, vshard, &payload),
+            RecordType::Checkpoint => wal.append_checkpoint(tenant, vshard, id.checkpoint_lsn()),
+            RecordType::Noop => unreachable!("no client appends one"),
+        }
+    }
+
+    fn sync(&self) -> Result<Flow, Violation> {
+        let target = self.model(|model| model.accepted);
+        match self.call("sync", || self.wal.sync())? {
+            Ok(()) => self.acknowledged(target),
+            Err(error) => self.after_error(&error),
+        }
+    }
+
+    fn wait(&self, last: Option<u64>) -> Result<Flow, Violation> {
+        let Some(lsn) = last else {
+            return Ok(Flow::GoOn);
+        };
+        match self.call("wait_durable", || self.wal.wait_durable(Lsn::new(lsn)))? {
+            Ok(()) => self.acknowledged(lsn),
+            Err(error) => self.after_error(&error),
+        }
+    }
+
+    fn replay(&self, from: Option<u64>) -> Result<Flow, Violation> {
+        let expectation = self.model(|model| Expectation {
+            from,
+            low_water: model.low_water.certain,
+            settled: model.settled(),
+        });
+        let result = self.call("replay", || match from {
+            None => self.wal.replay(),
+            Some(from) => self.wal.replay_from(Lsn::new(from)),
+        })?;
+        match result {
+            Ok(records) => self.check_read(expectation, &records),
+            Err(Error::BelowLowWater { .. }) => {
+                let possible = self.model(|model| model.low_water.possible);
+                self.tally(|tally| tally.evaluated(Property::Reading));
+                let is_truncated = from.is_some_and(|from| from < possible);
+                ensure(Property::Reading, is_truncated, || {
+                    format!(
+                        "reading from {from:?} was refused, but nothing above {possible} was truncated"
+                    )
+                })?;
+                Ok(Flow::GoOn)
+            }
+            Err(error) => self.after_error(&error),
+        }
+    }
+
+    fn check_read(
+        &self,
+        expectation: Expectation,
+        records: &[WalRecord],
+    ) -> Result<Flow, Violation> {
+        let durable = self.wal.durable_lsn().as_u64();
+        let (mut model, mut tally) = (
+            self.session.model.borrow_mut(),
+            self.session.tally.borrow_mut(),
+        );
+        reading::check(&mut model, expectation, records, durable, &mut tally)?;
+        Ok(Flow::GoOn)
+    }
+
+    fn truncate(&self, eighths: u32) -> Result<Flow, Violation> {
+        let low = self.wal.low_water_lsn().as_u64();
+        let end = self.wal.durable_lsn().as_u64() + 1;
+        let asked = low + end.saturating_sub(low) * u64::from(eighths) / 8;
+        let before = self.model(|model| {
+            model.low_water.possible = model.low_water.possible.max(asked);
+            model.low_water.certain
+        });
+        let result = self.call("truncate_before", || {
+            self.world
+                .watch_truncation(|| self.wal.truncate_before(Lsn::new(asked)))
+        })?;
+        match result {
+            Ok(_) => {
+                let after = self.wal.low_water_lsn().as_u64();
+                let possible = self.model(|model| model.low_water.possible);
+                self.tally(|tally| {
+                    truncation::check_truncated(asked, before, after, possible, tally)
+                })?;
+                self.model(|model| {
+                    model.low_water.certain = model.low_water.certain.max(after);
+                });
+                Ok(Flow::GoOn)
+            }
+            Err(error) => self.after_error(&error),
+        }
+    }
+
+    fn truncate_too_far(&self) -> Result<Flow, Violation> {
+        let far = Lsn::new(self.wal.next_lsn().as_u64() + 1000);
+        let result = self.call("truncate_before", || self.wal.truncate_before(far))?;
+        self.refused(Property::Truncation, result.map(drop), |error| {
+            matches!(error, Error::NotDurable { .. })
+        })
+    }
+
+    fn read_too_early(&self) -> Result<Flow, Violation> {
+        let low = self.model(|model| model.low_water.certain);
+        if low == 1 {
+            return Ok(Flow::GoOn);
+        }
+        let result = self.call("replay_from", || self.wal.replay_from(Lsn::new(low - 1)))?;
+        self.refused(Property::Reading, result.map(drop), |error| {
+            matches!(error, Error::BelowLowWater { .. })
+        })
+    }
+
+    /// Checks that a call was refused in the right way, or failed as the log is poisoned.
+    fn refused(
+        &self,
+        property: Property,
+        result: Result<(), Error>,
+        is_right: impl FnOnce(&Error) -> bool,
+    ) -> Result<Flow, Violation> {
+        self.tally(|tally| tally.evaluated(property));
+        match result {
+            Err(error @ Error::Poisoned { .. }) => self.after_error(&error),
+            Err(error) if is_right(&error) => Ok(Flow::GoOn),
+            other => {
+                let story = format!("a call that had to be refused returned {other:?}");
+                Err(Violation::new(property, story))
+            }
+        }
+    }
+
+    fn second_open(&self) -> Result<Flow, Violation> {
+        let (opened, changes) = self.world.watch_intruder(|| {
+            WalManager::open_in(self.world.env(), Path::new(LOG_DIR), WalConfig::default())
+        });
+        let to_blame = self.world.disk_is_to_blame();
+        self.tally(|tally| one_writer::check(opened.as_ref().err(), changes, to_blame, tally))?;
+        Ok(Flow::GoOn)
+    }
+
+    fn look(&self) -> Result<Flow, Violation> {
+        let durable = self.wal.durable_lsn().as_u64();
+        // A watermark that the log reports is its word.
+        self.model(|model| model.acknowledge(durable));
+        let segments = self.wal.list_segments();
+        let low_water = self.wal.low_water_lsn().as_u64();
+        self.tally(|tally| listing::check(&segments, low_water, tally))?;
+        let next = self.wal.next_lsn().as_u64();
+        ensure(Property::Watermark, durable < next, || {
+            format!("lsn {durable} is durable, but the next is only {next}")
+        })?;
+        Ok(Flow::GoOn)
+    }
+}
+
+/// Whether an error refuses a call that asked for too much, whatever the disk does.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::BelowLowWater { .. } | Error::NotDurable { .. }
+    )
+}

@@ -1,0 +1,256 @@
+//! The world of a run: the disk, the scheduler, the clock and the randomness that the log gets,
+//! and the plan that says at which call a life ends.
+//!
+//! It stands in front of every call to the disk: there other tasks may run, and there a life is
+//! cut. It repairs nothing for the log.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
+
+use seawall::env::Env;
+use seawall::env::entropy::Entropy;
+
+use crate::checker::{Tally, Violation, truncation};
+use crate::choice::{Choices, Purpose, Stream};
+use crate::disk::{Call, CallKind, Disk, Fate, Fault, Gate, Knobs, Mode, SimVfs};
+use crate::scenario::{CrashPoint, Phase};
+use crate::sched::Scheduler;
+use crate::sched::clock::VirtualClock;
+use crate::trace;
+
+/// Where the log lives: two directories that it has to create itself.
+pub const LOG_DIR: &str = "/data/log";
+
+#[allow(clippy::disallowed_types)] // All tasks share one thread: this lock is never waited for.
+type Cell<T> = std::sync::Mutex<T>;
+
+/// What is counted and watched within one life.
+#[derive(Default)]
+struct Watch {
+    /// Calls to the disk in this life.
+    calls: u64,
+    crash: Option<CrashPoint>,
+    /// Tasks that are just now opening the log a second time, one bit each.
+    intruders: u64,
+    /// Calls of theirs that change the disk.
+    intruder_changes: u64,
+    /// Tasks that are just now truncating, one bit each.
+    truncating: u64,
+    /// How often the disk had gone wrong when the life began.
+    faults_before: u64,
+    tally: Tally,
+    violation: Option<Violation>,
+}
+
+/// The gate in front of the disk.
+struct Warden {
+    watch: Cell<Watch>,
+    vfs: OnceLock<Weak<SimVfs>>,
+}
+
+/// A world with one disk, for all lives of a run.
+pub struct World {
+    warden: Arc<Warden>,
+    vfs: Arc<SimVfs>,
+    entropy: Arc<SimEntropy>,
+    choices: Choices,
+}
+
+impl World {
+    /// A world with an empty disk.
+    pub fn new(knobs: &Knobs, choices: Choices) -> World {
+        let warden = Arc::new(Warden {
+            watch: Cell::default(),
+            vfs: OnceLock::new(),
+        });
+        let faults = choices.stream(Purpose::Faults, 0);
+        let gate = Arc::clone(&warden) as Arc<dyn Gate>;
+        let vfs = SimVfs::new(Disk::new(knobs.clone()), gate, faults);
+        let known = warden.vfs.set(Arc::downgrade(&vfs));
+        assert!(known.is_ok(), "a gate belongs to one disk");
+        World {
+            warden,
+            vfs,
+            entropy: Arc::new(SimEntropy {
+                stream: Cell::new(choices.stream(Purpose::Entropy, 0)),
+            }),
+            choices,
+        }
+    }
+
+    /// What the log gets to see of it.
+    pub fn env(&self) -> Env {
+        Env {
+            vfs: Arc::clone(&self.vfs) as Arc<dyn seawall::env::vfs::Vfs>,
+            clock: Arc::new(VirtualClock),
+            entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
+        }
+    }
+
+    /// Begins a life: its own choices, its own count of calls.
+    pub fn begin_life(&self, life: u64, crash: Option<CrashPoint>) {
+        self.vfs
+            .set_faults(self.choices.stream(Purpose::Faults, life));
+        *self.entropy.lock() = self.choices.stream(Purpose::Entropy, life);
+        let faults_before = self.with_disk(faults_of_calls);
+        let mut watch = self.warden.lock();
+        watch.calls = 0;
+        watch.crash = crash;
+        watch.intruders = 0;
+        watch.truncating = 0;
+        watch.faults_before = faults_before;
+    }
+
+    /// Reaches the disk itself.
+    pub fn with_disk<T>(&self, reach: impl FnOnce(&mut Disk) -> T) -> T {
+        self.vfs.with_disk(reach)
+    }
+
+    /// How many calls this life has made.
+    pub fn calls(&self) -> u64 {
+        self.warden.lock().calls
+    }
+
+    /// Whether the disk has given this life a reason to fail.
+    pub fn disk_is_to_blame(&self) -> bool {
+        let before = self.warden.lock().faults_before;
+        self.with_disk(|disk| disk.mode() != Mode::ReadWrite || faults_of_calls(disk) > before)
+    }
+
+    /// Counts the calls that change the disk while `open` opens the log a second time.
+    pub fn watch_intruder<T>(&self, open: impl FnOnce() -> T) -> (T, u64) {
+        let bit = task_bit();
+        self.warden.lock().intruders |= bit;
+        let result = open();
+        let mut watch = self.warden.lock();
+        watch.intruders &= !bit;
+        (result, std::mem::take(&mut watch.intruder_changes))
+    }
+
+    /// Checks the order of removals while `truncate` runs.
+    pub fn watch_truncation<T>(&self, truncate: impl FnOnce() -> T) -> T {
+        let bit = task_bit();
+        self.warden.lock().truncating |= bit;
+        let result = truncate();
+        self.warden.lock().truncating &= !bit;
+        result
+    }
+
+    /// What the gate itself has seen: checks made, and the first that failed.
+    pub fn take_findings(&self) -> (Tally, Option<Violation>) {
+        let mut watch = self.warden.lock();
+        (std::mem::take(&mut watch.tally), watch.violation.take())
+    }
+}
+
+fn task_bit() -> u64 {
+    let task = Scheduler::of_this_thread().current_task();
+    1 << task.expect("clients are tasks")
+}
+
+/// How many calls have gone wrong so far. Short counts and interruptions are no reason to fail,
+/// but an interrupted sync is, and nobody can tell the two apart from here.
+fn faults_of_calls(disk: &mut Disk) -> u64 {
+    let harmless = [
+        Fault::ShortWrite,
+        Fault::ShortRead,
+        Fault::Eviction,
+        Fault::ByteTear,
+        Fault::LenIntermediate,
+        Fault::GarbageTail,
+    ];
+    let counts = disk.counts();
+    let reasons = Fault::ALL.iter().filter(|fault| !harmless.contains(fault));
+    reasons.map(|&fault| counts.faults(fault)).sum()
+}
+
+impl Warden {
+    fn lock(&self) -> impl std::ops::DerefMut<Target = Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a removal leaves of the segments, by name, and which it is.
+    fn check_removal(&self, call: Call) {
+        let vfs = self.vfs.get().and_then(Weak::upgrade);
+        let vfs = vfs.expect("the disk makes the call, so it is there");
+        let dir = Path::new(LOG_DIR);
+        let (removed, mut left) = vfs.with_disk(|disk| {
+            let names = disk.read_dir(dir).unwrap_or_default();
+            let is_it = |name: &String| disk.resolve(&dir.join(name)) == Ok(call.ino);
+            (names.iter().find(|name| is_it(name)).cloned(), names)
+        });
+        let Some(removed) = removed else {
+            return;
+        };
+        left.retain(|name| name.starts_with("seg-"));
+        let mut watch = self.lock();
+        let checked = truncation::check_removal(&removed, &left, &mut watch.tally);
+        if let Err(violation) = checked {
+            watch.violation.get_or_insert(violation);
+        }
+    }
+}
+
+impl Gate for Warden {
+    fn arrive(&self, call: Call) -> Fate {
+        let scheduler = Scheduler::of_this_thread();
+        scheduler.io_point();
+        let bit = scheduler.current_task().map_or(0, |task| 1 << task);
+        let mut watch = self.lock();
+        watch.calls += 1;
+        if watch.intruders & bit != 0 && changes_the_disk(call.kind) {
+            watch.intruder_changes += 1;
+        }
+        let is_removal = watch.truncating & bit != 0 && call.kind == CallKind::RemoveFile;
+        let fate = match watch.crash {
+            Some(crash) if u64::from(crash.call) == watch.calls && scheduler.can_cut() => {
+                trace::line(|| format!("crash {:?} call {}", crash.phase, crash.call));
+                match crash.phase {
+                    Phase::Before => Fate::CutBefore,
+                    Phase::Within => Fate::CutWithin,
+                    Phase::After => Fate::CutAfter,
+                }
+            }
+            _ => Fate::Run,
+        };
+        drop(watch);
+        if is_removal {
+            self.check_removal(call);
+        }
+        fate
+    }
+
+    fn cut(&self) -> ! {
+        Scheduler::of_this_thread().cut()
+    }
+}
+
+fn changes_the_disk(kind: CallKind) -> bool {
+    !matches!(
+        kind,
+        CallKind::Open
+            | CallKind::Metadata
+            | CallKind::ReadDir
+            | CallKind::Read
+            | CallKind::Len
+            | CallKind::TryLock
+    )
+}
+
+/// The log's randomness: reproducible, and another for each life.
+struct SimEntropy {
+    stream: Cell<Stream>,
+}
+
+impl SimEntropy {
+    fn lock(&self) -> impl std::ops::DerefMut<Target = Stream> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entropy for SimEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        self.lock().fill(bytes);
+        Ok(())
+    }
+}
