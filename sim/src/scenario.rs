@@ -15,7 +15,7 @@ use crate::text::serde_as_text;
 pub mod generate;
 pub mod step;
 
-pub use step::{CrashPoint, End, How, Op, Phase};
+pub use step::{Counted, CrashPoint, End, How, Op, Phase};
 
 /// The version of the text format.
 pub const FORMAT: u32 = 1;

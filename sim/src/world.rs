@@ -13,10 +13,9 @@ use seawall::env::entropy::Entropy;
 use crate::checker::{Tally, Violation, truncation};
 use crate::choice::{Choices, Purpose, Stream};
 use crate::disk::{Call, CallKind, Disk, Fate, Fault, Gate, Knobs, Mode, SimVfs};
-use crate::scenario::{CrashPoint, Phase};
+use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
 use crate::sched::clock::VirtualClock;
-use crate::trace;
 
 /// Where the log lives: two directories that it has to create itself.
 pub const LOG_DIR: &str = "/data/log";
@@ -29,6 +28,8 @@ type Cell<T> = std::sync::Mutex<T>;
 struct Watch {
     /// Calls to the disk in this life.
     calls: u64,
+    /// Those of them that change the disk.
+    changes: u64,
     crash: Option<CrashPoint>,
     /// Tasks that are just now opening the log a second time, one bit each.
     intruders: u64,
@@ -95,6 +96,7 @@ impl World {
         let faults_before = self.with_disk(faults_of_calls);
         let mut watch = self.warden.lock();
         watch.calls = 0;
+        watch.changes = 0;
         watch.crash = crash;
         watch.intruders = 0;
         watch.truncating = 0;
@@ -143,6 +145,14 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// A frozen task never lets go of what it held, and it held a way to the disk: so the disk is
+    /// emptied here, and only its shell stays behind.
+    fn drop(&mut self) {
+        self.with_disk(|disk| *disk = Disk::new(Knobs::default()));
+    }
+}
+
 fn task_bit() -> u64 {
     let task = Scheduler::of_this_thread().current_task();
     1 << task.expect("clients are tasks")
@@ -162,6 +172,17 @@ fn faults_of_calls(disk: &mut Disk) -> u64 {
     let counts = disk.counts();
     let reasons = Fault::ALL.iter().filter(|fault| !harmless.contains(fault));
     reasons.map(|&fault| counts.faults(fault)).sum()
+}
+
+impl Watch {
+    /// Whether the call that was just counted is the one that a crash waits for.
+    fn is_at(&self, crash: CrashPoint, is_change: bool) -> bool {
+        let number = u64::from(crash.number);
+        match crash.counted {
+            Counted::Calls => self.calls == number,
+            Counted::Changes => is_change && self.changes == number,
+        }
+    }
 }
 
 impl Warden {
@@ -198,13 +219,14 @@ impl Gate for Warden {
         let bit = scheduler.current_task().map_or(0, |task| 1 << task);
         let mut watch = self.lock();
         watch.calls += 1;
-        if watch.intruders & bit != 0 && changes_the_disk(call.kind) {
+        let is_change = changes_the_disk(call.kind);
+        watch.changes += u64::from(is_change);
+        if watch.intruders & bit != 0 && is_change {
             watch.intruder_changes += 1;
         }
         let is_removal = watch.truncating & bit != 0 && call.kind == CallKind::RemoveFile;
         let fate = match watch.crash {
-            Some(crash) if u64::from(crash.call) == watch.calls && scheduler.can_cut() => {
-                trace::line(|| format!("crash {:?} call {}", crash.phase, crash.call));
+            Some(crash) if watch.is_at(crash, is_change) && scheduler.can_cut() => {
                 match crash.phase {
                     Phase::Before => Fate::CutBefore,
                     Phase::Within => Fate::CutWithin,
@@ -225,6 +247,7 @@ impl Gate for Warden {
     }
 }
 
+/// Whether a call changes what is on the disk, or what of it is durable.
 fn changes_the_disk(kind: CallKind) -> bool {
     !matches!(
         kind,

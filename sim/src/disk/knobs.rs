@@ -89,7 +89,8 @@ pub struct Knobs {
     pub dirsync_error: Ratio,
     /// What a failed sync leaves behind.
     pub sync_error_mode: SyncErrorMode,
-    /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1/50.
+    /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1/2:
+    /// such pages are rare already.
     pub evict: Ratio,
     /// An open, create, rename, removal, mkdir or listing fails; a change is done all the same
     /// every second time. 0 to 1/100.

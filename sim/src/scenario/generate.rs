@@ -8,7 +8,7 @@ use crate::disk::{Knobs, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
-use super::step::{CrashPoint, End, How, Op, Phase};
+use super::step::{Counted, CrashPoint, End, How, Op, Phase};
 use super::{FORMAT, Life, LogShape, Scenario};
 
 /// How large the workload is.
@@ -30,9 +30,10 @@ pub fn generate(seed: Seed, shape: Shape) -> Scenario {
     let mut stream = Choices::new(seed.0).stream(Purpose::Workload, 0);
     let disk = draw_knobs(&mut stream);
     let is_production = shape == Shape::Swarm && stream.happens(Ratio::new(1, 128));
-    let lives = match is_production {
-        true => stream.within(1, 2),
-        false => stream.within(1, 4),
+    let lives = match (shape, is_production) {
+        (Shape::Fixed { .. }, _) => 8,
+        (Shape::Swarm, true) => stream.within(1, 2),
+        (Shape::Swarm, false) => stream.within(1, 4),
     };
     let verbs = Verbs::draw(&mut stream);
     let lives = (0..lives)
@@ -82,7 +83,7 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs.sync_error = maybe(stream, 1, 40, 1000);
     knobs.dirsync_error = maybe(stream, 1, 40, 1000);
     knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10])];
-    knobs.evict = maybe(stream, 1, 20, 1000);
+    knobs.evict = maybe(stream, 1, 10, 20);
     knobs.metadata_error = maybe(stream, 1, 10, 1000);
     if stream.happens(Ratio::new(1, 5)) {
         knobs.capacity = Some(stream.within(4, 24) * 4096);
@@ -166,20 +167,26 @@ fn draw_append(stream: &mut Stream) -> Op {
     }
 }
 
-/// Crash points are drawn in calls to the disk. A third of them fall into recovery and the first
-/// steps after it, where a life is longest to set up and soonest over.
+/// Crash points are drawn in calls to the disk, most of them in calls that change it. A third of
+/// them fall into recovery and the first steps after it.
 fn draw_end(stream: &mut Stream, ops: u64) -> End {
     let how = [How::PowerCut, How::Kill, How::Close][stream.weighted(&[6, 2, 1])];
     let is_early = stream.happens(Ratio::new(1, 3));
     if how == How::Close || stream.happens(Ratio::new(1, 8)) {
         return End { how, at: None };
     }
-    let call_max = match is_early {
-        true => 24,
-        false => 24 + 2 * ops,
+    let counted = [Counted::Changes, Counted::Calls][stream.weighted(&[3, 1])];
+    let early_max = match counted {
+        Counted::Changes => 8,
+        Counted::Calls => 24,
+    };
+    let number_max = match is_early {
+        true => early_max,
+        false => early_max + 2 * ops,
     };
     let at = Some(CrashPoint {
-        call: stream.within(1, call_max) as u32,
+        counted,
+        number: stream.within(1, number_max) as u32,
         phase: *stream.pick(&[Phase::Before, Phase::Within, Phase::After]),
     });
     End { how, at }

@@ -105,10 +105,22 @@ pub enum How {
 /// A place in a life, counted in calls to the disk from the open on; the first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrashPoint {
-    /// The number of the call.
-    pub call: u32,
+    /// Which calls are counted.
+    pub counted: Counted,
+    /// The number of the call among them.
+    pub number: u32,
     /// Before it, within it or after it.
     pub phase: Phase,
+}
+
+/// Which calls a crash point counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// All of them.
+    Calls,
+    /// Those that change the disk or sync it: between two of them all crashes look the same to
+    /// the disk, so this is where to look for bugs.
+    Changes,
 }
 
 /// Where in a call.
@@ -129,15 +141,19 @@ impl fmt::Display for End {
             How::Kill => "kill",
             How::PowerCut => "power-cut",
         })?;
-        let Some(CrashPoint { call, phase }) = self.at else {
+        let Some(at) = self.at else {
             return Ok(());
         };
-        let phase = match phase {
+        let phase = match at.phase {
             Phase::Before => "before",
             Phase::Within => "within",
             Phase::After => "after",
         };
-        write!(f, " {phase} call {call}")
+        let counted = match at.counted {
+            Counted::Calls => "call",
+            Counted::Changes => "change",
+        };
+        write!(f, " {phase} {counted} {}", at.number)
     }
 }
 
@@ -149,15 +165,25 @@ impl FromStr for End {
         let words: Vec<&str> = text.split(' ').collect();
         let (how, at) = match words[..] {
             [how] => (how, None),
-            [how, phase, "call", call] => {
+            [how, phase, counted, number] => {
+                let counted = match counted {
+                    "call" => Counted::Calls,
+                    "change" => Counted::Changes,
+                    _ => return Err(wrong()),
+                };
                 let phase = match phase {
                     "before" => Phase::Before,
                     "within" => Phase::Within,
                     "after" => Phase::After,
                     _ => return Err(wrong()),
                 };
-                let call = call.parse().map_err(|_| wrong())?;
-                (how, Some(CrashPoint { call, phase }))
+                let number = number.parse().map_err(|_| wrong())?;
+                let at = CrashPoint {
+                    counted,
+                    number,
+                    phase,
+                };
+                (how, Some(at))
             }
             _ => return Err(wrong()),
         };
@@ -220,7 +246,7 @@ mod tests {
             "kill",
             "power-cut",
             "kill before call 3",
-            "power-cut within call 9",
+            "power-cut within change 9",
         ] {
             survives::<End>(text);
         }
