@@ -390,7 +390,7 @@ impl Committer {
             });
         }
         Ok(Snapshot {
-            entries: queue.catalog.from_lsn(from).cloned().collect(),
+            entries: queue.catalog.entries_from(from).cloned().collect(),
             readable_from: queue.readable_from,
             durable: queue.durable,
         })

@@ -40,7 +40,7 @@
 //!
 //! [`WalManager`] (`manager.rs`) speaks to group commit (`commit.rs`), which drives the segment
 //! writer (`segment/`); `recovery.rs` finds the end of the log at open; `replay.rs` reads;
-//! `truncation.rs` drops. [`format`] is the bytes, [`env`] the one door to files, locks, clock
+//! `truncation.rs` drops. [`mod@format`] is the bytes, [`mod@env`] the one door to files, locks, clock
 //! and randomness.
 
 pub mod config;

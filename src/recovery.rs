@@ -12,14 +12,18 @@ use std::sync::Arc;
 use crate::config::WalConfig;
 use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
-use crate::format::frame::{FrameBuffer, FrameHeader, FrameKind, NotAFrame, Place};
+use crate::format::frame::{FrameBuffer, FrameHeader, NotAFrame, Place};
 use crate::format::header::{LogId, Previous};
 use crate::segment::active::{ActiveSegment, Draft};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment};
-use crate::segment::reader::{FrameReader, Stop, read_header};
-use crate::segment::transfer::{read_full, uninterrupted, write_all};
+use crate::segment::reader::{FrameReader, read_header};
+use crate::segment::transfer::{uninterrupted, write_all};
 use crate::segment::writer::{NextSegment, Writer};
 use crate::types::Lsn;
+
+mod tail;
+
+use tail::Tail;
 
 /// What recovery hands over: everything up to the writer's durable LSN is in the catalog.
 pub(crate) struct Recovered {
@@ -41,7 +45,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         last: last.clone(),
         tail,
     };
-    let (recovered, kept) = recovery.finish(live)?;
+    let (recovered, kept) = recovery.finish(&found, live)?;
     remove_dead(dir, &found, &kept)?;
     Ok(recovered)
 }
@@ -59,7 +63,7 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
     };
     let first = Lsn::ZERO.next();
     let header = next.header(dir, config, first, Lsn::ZERO, first)?;
-    let active = Draft::begin(dir, &header, config.use_direct_io)?.publish()?;
+    let active = Draft::begin(dir, config)?.publish(&header)?;
     Ok(hand_over(dir, config, VecDeque::new(), active, first))
 }
 
@@ -131,101 +135,6 @@ fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<En
     })
 }
 
-/// The end of the last segment, told apart into proven, valid and torn.
-struct Tail {
-    /// The last LSN that something says was durable.
-    proven: Lsn,
-    /// The offset behind the last frame of proven records.
-    proven_end: u64,
-    /// The last LSN in a valid frame.
-    valid: Lsn,
-    /// The offset behind that frame.
-    end: u64,
-    /// The highest low-water mark in a valid frame.
-    low_water: Lsn,
-}
-
-impl Tail {
-    fn scan(dir: &LogDir, last: &Entry) -> Result<Tail> {
-        let header = &last.segment.header;
-        let mut reader = FrameReader::open(dir, &last.segment.path, header)?;
-        let mut tail = Tail {
-            proven: header.durable_lsn,
-            proven_end: reader.offset(),
-            valid: header.first_lsn.before(),
-            end: reader.offset(),
-            low_water: header.low_water_lsn,
-        };
-        // Ends of the frames that nothing has proven so far.
-        let mut unproven: VecDeque<(Lsn, u64)> = VecDeque::new();
-        let stop = loop {
-            let frame = match reader.next()? {
-                Ok(frame) if frame.first_lsn == tail.valid.next() => frame,
-                Ok(_) => break Some(tail.out_of_order()),
-                Err(stop) => break Some(stop),
-            };
-            tail.proven = tail.proven.max(frame.durable_lsn);
-            tail.low_water = tail.low_water.max(frame.low_water_lsn);
-            if frame.kind == FrameKind::Footer {
-                break None;
-            }
-            tail.valid = frame.last_lsn();
-            tail.end = reader.offset();
-            // A frame without records has no LSN of its own that could be proven: it counts as
-            // proven only with a later one that has.
-            if frame.record_count > 0 {
-                unproven.push_back((tail.valid, tail.end));
-                tail.settle(&mut unproven);
-            }
-        };
-        if let Some(stop) = stop {
-            tail.look_beyond(&mut reader, u64::from(header.block_bytes), stop.offset)?;
-            if tail.proven > tail.valid {
-                return Err(Error::Corrupt {
-                    segment: last.segment.path.clone(),
-                    offset: stop.offset,
-                    lsn: tail.valid.next(),
-                    why: stop.why.why(),
-                });
-            }
-        }
-        tail.settle(&mut unproven);
-        Ok(tail)
-    }
-
-    /// A frame whose LSNs do not follow ends the valid ones like any other damage.
-    fn out_of_order(&self) -> Stop {
-        Stop {
-            offset: self.end,
-            why: NotAFrame::Contents,
-        }
-    }
-
-    /// Moves `proven_end` over the frames that are proven by now.
-    fn settle(&mut self, unproven: &mut VecDeque<(Lsn, u64)>) {
-        while let Some(&(last_lsn, end)) = unproven.front() {
-            if last_lsn > self.proven {
-                break;
-            }
-            self.proven_end = end;
-            unproven.pop_front();
-        }
-    }
-
-    /// Looks for promises behind the place where the valid frames end. Where frames start is
-    /// known, so each block is looked at once.
-    fn look_beyond(&mut self, reader: &mut FrameReader, block: u64, stop: u64) -> Result<()> {
-        let mut offset = stop + block;
-        while offset < reader.file_bytes() {
-            if let Ok(frame) = reader.header_at(offset)? {
-                self.proven = self.proven.max(frame.durable_lsn);
-            }
-            offset += block;
-        }
-        Ok(())
-    }
-}
-
 /// The segments before the last one that belong to the log, oldest first.
 fn live_chain(found: &[Entry], low_water: Lsn) -> Result<VecDeque<Entry>> {
     let mut live = VecDeque::new();
@@ -271,16 +180,25 @@ struct Recovery<'a> {
     tail: Tail,
 }
 
+/// What was made durable of the tail.
+struct Durable {
+    /// Its last LSN.
+    valid: Lsn,
+    /// The offset behind its last frame.
+    end: u64,
+    /// The highest low-water mark in it.
+    low_water: Lsn,
+}
+
 impl Recovery<'_> {
     /// Makes the tail durable and the log ready to be written. Also tells the ids of the old
     /// segments that are kept.
-    fn finish(&self, mut live: VecDeque<Entry>) -> Result<(Recovered, Vec<u64>)> {
+    fn finish(&self, found: &[Entry], mut live: VecDeque<Entry>) -> Result<(Recovered, Vec<u64>)> {
         let header = &self.last.segment.header;
-        let has_proven = self.tail.proven >= header.first_lsn;
         let next = NextSegment {
             log_id: header.log_id,
             segment_id: header.segment_id + 1,
-            previous: match has_proven {
+            previous: match self.has_proven() {
                 true => Previous {
                     segment_id: header.segment_id,
                     end: self.tail.proven_end,
@@ -288,112 +206,143 @@ impl Recovery<'_> {
                 false => header.previous,
             },
         };
-        let started = self.start_segment(&next);
-        let full = matches!(started, Err(Error::Full { .. }));
-        if has_proven || full {
-            live.push_back(Entry {
-                end: match full {
-                    true => self.tail.end,
-                    false => self.tail.proven_end,
-                },
-                ..self.last.clone()
-            });
-        }
-        let kept = live
-            .iter()
-            .map(|entry| entry.segment.header.segment_id)
-            .collect();
-        let recovered = match started {
-            Ok(active) => hand_over(self.dir, self.config, live, active, self.tail.low_water),
+        let recovered = match self.start_segment(&next) {
+            Ok(active) => {
+                if self.has_proven() {
+                    live.push_back(self.last_until(self.tail.proven_end));
+                }
+                hand_over(self.dir, self.config, live, active, self.tail.low_water)
+            }
             Err(Error::Full { .. }) => {
-                self.heal_in_place()?;
-                self.hand_over_without_segment(live, next)
+                let healed = self.heal_in_place()?;
+                // A mark may not have been there any more when it was to be healed.
+                let mut live = live_chain(found, healed.low_water)?;
+                live.push_back(self.last_until(healed.end));
+                self.hand_over_without_segment(live, next, &healed)
             }
             Err(error) => return Err(error),
         };
+        let kept = recovered.catalog.segment_ids();
         Ok((recovered, kept))
+    }
+
+    fn has_proven(&self) -> bool {
+        self.tail.proven >= self.last.segment.header.first_lsn
+    }
+
+    fn last_until(&self, end: u64) -> Entry {
+        Entry {
+            end,
+            ..self.last.clone()
+        }
     }
 
     /// Starts the next segment with the records that are valid but not proven.
     fn start_segment(&self, next: &NextSegment) -> Result<ActiveSegment> {
         let tail = &self.tail;
-        let header = next.header(
+        let first_lsn = tail.proven.next();
+        let mut header = next.header(
             self.dir,
             self.config,
-            tail.proven.next(),
-            tail.valid,
+            first_lsn,
+            tail.proven,
             tail.low_water,
         )?;
-        let mut draft = Draft::begin(self.dir, &header, self.config.use_direct_io)?;
-        if tail.proven < tail.valid {
-            let mut buffer = FrameBuffer::with_capacity(0);
-            self.each_unproven(|frame, body| {
-                buffer.copy_from(frame, body);
-                draft.append(buffer.encode(&Place {
+        let mut draft = Draft::begin(self.dir, self.config)?;
+        let mut buffer = FrameBuffer::with_capacity(0);
+        let copied = self.each_unproven(|_, frame, body| {
+            if frame.record_count == 0 {
+                // The header has its mark already.
+                return Ok(());
+            }
+            draft.append(buffer.encode_again(
+                frame,
+                body,
+                &Place {
                     segment: &header,
                     offset: draft.end(),
                     durable_lsn: tail.proven,
-                    low_water_lsn: tail.low_water.min(tail.proven.next()),
-                }))
-            })?;
-        }
-        draft.publish()
+                    low_water_lsn: frame.low_water_lsn,
+                },
+            ))
+        })?;
+        header.durable_lsn = copied.valid;
+        draft.publish(&header)
     }
 
-    fn each_unproven(&self, mut each: impl FnMut(&FrameHeader, &[u8]) -> Result<()>) -> Result<()> {
+    /// Hands over the frames behind the proven ones, with their offsets, as they are read now.
+    ///
+    /// That may be fewer than the scan has seen: after a failed sync the bytes of an unproven
+    /// frame may be in the page cache only, and may leave it between two reads.
+    fn each_unproven(
+        &self,
+        mut each: impl FnMut(u64, &FrameHeader, &[u8]) -> Result<()>,
+    ) -> Result<Durable> {
+        let mut durable = Durable {
+            valid: self.tail.proven,
+            end: self.tail.proven_end,
+            low_water: self.tail.proven_low_water,
+        };
+        if durable.end == self.tail.end {
+            return Ok(durable);
+        }
         let segment = &self.last.segment;
         let mut reader = FrameReader::open(self.dir, &segment.path, &segment.header)?;
-        reader.skip_to(self.tail.proven_end);
+        reader.skip_to(durable.end);
         while reader.offset() < self.tail.end {
-            let frame = reader.next()?.map_err(|stop| Error::Corrupt {
-                segment: segment.path.clone(),
-                offset: stop.offset,
-                lsn: self.tail.valid,
-                why: "a frame changed while it was recovered",
-            })?;
-            if frame.record_count > 0 {
-                each(&frame, reader.body(&frame))?;
-            }
+            let offset = reader.offset();
+            let frame = match reader.next()? {
+                Ok(frame) if frame.first_lsn == durable.valid.next() => frame,
+                Ok(_) | Err(_) => break,
+            };
+            each(offset, &frame, reader.body(&frame))?;
+            durable = Durable {
+                valid: frame.last_lsn(),
+                end: reader.offset(),
+                low_water: durable.low_water.max(frame.low_water_lsn),
+            };
         }
-        Ok(())
+        Ok(durable)
     }
 
-    /// Makes the unproven records durable where they are, on a disk too full for a new segment.
+    /// Makes the unproven frames durable where they are, on a disk too full for a new segment.
     ///
-    /// The bytes may be in the page cache only, and after a failed sync in an earlier life they
-    /// may be marked clean there: so they are written again, unchanged, and then synced.
+    /// They may be in the page cache only, and marked clean there: so they are written again,
+    /// unchanged, and then synced.
     // Source: the kernel's vfs.rst, "Handling errors during writeback"; Rebello et al., "Can
     // Applications Recover from fsync Failures?", ATC'20.
-    fn heal_in_place(&self) -> Result<()> {
-        let path = &self.last.segment.path;
+    fn heal_in_place(&self) -> Result<Durable> {
+        let segment = &self.last.segment;
+        let path = &segment.path;
         let how = OpenHow::Write { direct: false };
         let file = uninterrupted(|| self.dir.env.vfs.open(path, how));
         let file = file.map_err(Error::io("open", path))?;
-        let mut piece = vec![0; 64 << 10];
-        let mut offset = self.tail.proven_end;
-        while offset < self.tail.end {
-            let left = (self.tail.end - offset).min(piece.len() as u64) as usize;
-            piece.fill(0);
-            let count = read_full(&*file, offset, &mut piece[..left]);
-            let count = count.map_err(Error::io("read", path))?;
-            // The file may end within the last frame's padding: then that is written, too, so
-            // that the next segment can say that this one ends behind it.
-            let count = match count {
-                0 => left,
-                _ => count,
+        let mut buffer = FrameBuffer::with_capacity(0);
+        let healed = self.each_unproven(|offset, frame, body| {
+            let place = Place {
+                segment: &segment.header,
+                offset,
+                durable_lsn: frame.durable_lsn,
+                low_water_lsn: frame.low_water_lsn,
             };
-            write_all(&*file, offset, &piece[..count]).map_err(Error::io("write", path))?;
-            offset += count as u64;
-        }
+            let bytes = buffer.encode_again(frame, body, &place);
+            write_all(&*file, offset, bytes).map_err(Error::io("write", path))
+        })?;
         file.sync_data().map_err(Error::final_io("sync", path))?;
-        self.dir.sync()
+        self.dir.sync()?;
+        Ok(healed)
     }
 
-    fn hand_over_without_segment(&self, live: VecDeque<Entry>, next: NextSegment) -> Recovered {
+    fn hand_over_without_segment(
+        &self,
+        live: VecDeque<Entry>,
+        next: NextSegment,
+        healed: &Durable,
+    ) -> Recovered {
         let next = NextSegment {
             previous: Previous {
                 segment_id: self.last.segment.header.segment_id,
-                end: self.tail.end,
+                end: healed.end,
             },
             ..next
         };
@@ -404,8 +353,8 @@ impl Recovery<'_> {
                 *self.config,
                 None,
                 next,
-                self.tail.valid,
-                self.tail.low_water,
+                healed.valid,
+                healed.low_water,
             ),
         }
     }

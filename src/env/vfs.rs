@@ -57,6 +57,7 @@ pub trait Vfs: Send + Sync {
 }
 
 /// An open file. All I/O is positional, so there is no hidden cursor to share.
+#[allow(clippy::len_without_is_empty)] // An empty file is nothing special here.
 pub trait File: Send + Sync {
     /// Reads at most `buf.len()` bytes; fewer is legal at any time, 0 is the end of the file.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
@@ -71,7 +72,6 @@ pub trait File: Send + Sync {
     /// Reserves space for a range and extends the file over it (`fallocate`).
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The file's length in bytes. It is no evidence of durability.
-    #[allow(clippy::len_without_is_empty)] // An empty file is nothing special here.
     fn len(&self) -> io::Result<u64>;
     /// Takes the file's exclusive lock, which dies with the handle or the process;
     /// `WouldBlock` when somebody else has it.

@@ -293,16 +293,6 @@ impl FrameBuffer {
         self.record_count += 1;
     }
 
-    /// Takes over the body of a frame that was read elsewhere, to write its records again.
-    pub fn copy_from(&mut self, header: &FrameHeader, body: &[u8]) {
-        self.clear();
-        self.len = FRAME_HEADER_BYTES + body.len();
-        self.bytes.grow(self.len, 0);
-        self.bytes.first_mut(self.len)[FRAME_HEADER_BYTES..].copy_from_slice(body);
-        self.first_lsn = header.first_lsn;
-        self.record_count = header.record_count;
-    }
-
     /// How many bytes of a segment with this block size the frame will take.
     pub fn file_bytes(&self, block_bytes: u32) -> u64 {
         (self.len as u64).next_multiple_of(u64::from(block_bytes))
@@ -321,6 +311,17 @@ impl FrameBuffer {
     pub fn encode_bare(&mut self, kind: FrameKind, next_lsn: Lsn, place: &Place<'_>) -> &[u8] {
         assert!(self.is_empty(), "a frame without records has none");
         self.encode_as(kind, next_lsn, place)
+    }
+
+    /// Encodes a frame that was read, for this place: its records, or none, stay what they are.
+    /// What the buffer held is forgotten.
+    pub fn encode_again(&mut self, frame: &FrameHeader, body: &[u8], place: &Place<'_>) -> &[u8] {
+        assert_eq!(body.len(), frame.body_bytes as usize);
+        self.len = FRAME_HEADER_BYTES + body.len();
+        self.bytes.grow(self.len, 0);
+        self.bytes.first_mut(self.len)[FRAME_HEADER_BYTES..].copy_from_slice(body);
+        self.record_count = frame.record_count;
+        self.encode_as(frame.kind, frame.first_lsn, place)
     }
 
     fn encode_as(&mut self, kind: FrameKind, first_lsn: Lsn, place: &Place<'_>) -> &[u8] {

@@ -9,49 +9,40 @@ use std::sync::Arc;
 
 use super::catalog::LogDir;
 use super::transfer::{uninterrupted, write_all};
+use crate::config::WalConfig;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::format::aligned::AlignedBytes;
 use crate::format::header::{HEADER_BYTES, SegmentHeader};
 
-/// A segment in the making, under the temporary name.
+/// A segment in the making, under the temporary name. Its frames come first, its header last.
 pub(crate) struct Draft<'a> {
     dir: &'a LogDir,
     file: Arc<dyn File>,
-    header: SegmentHeader,
     end: u64,
 }
 
 impl Draft<'_> {
-    /// Starts a segment with its header.
+    /// Starts a segment, with room for its header.
     ///
     /// # Errors
-    /// [`Error::Full`] when there is no space for it: then nothing is left of it.
-    pub(crate) fn begin<'a>(
-        dir: &'a LogDir,
-        header: &SegmentHeader,
-        direct: bool,
-    ) -> Result<Draft<'a>> {
+    /// [`Error::Full`] when there is no space for it.
+    pub(crate) fn begin<'a>(dir: &'a LogDir, config: &WalConfig) -> Result<Draft<'a>> {
         let path = dir.temporary_path();
-        let how = OpenHow::CreateNew { direct };
+        let how = OpenHow::CreateNew {
+            direct: config.use_direct_io,
+        };
         let mut created = uninterrupted(|| dir.env.vfs.open(&path, how));
         if matches!(&created, Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists) {
-            // What a crash, or an attempt that found no space, left behind.
+            // What a crash, or an attempt that failed, left behind.
             dir.remove(&path)?;
             created = uninterrupted(|| dir.env.vfs.open(&path, how));
         }
-        let mut draft = Draft {
+        Ok(Draft {
             dir,
             file: created.map_err(Error::io("create", &path))?,
-            header: *header,
-            end: 0,
-        };
-        let mut block = AlignedBytes::zeroed(header.block_bytes as usize);
-        block
-            .first_mut(HEADER_BYTES)
-            .copy_from_slice(&header.encode());
-        draft.append(block.first(header.block_bytes as usize))?;
-        Ok(draft)
+            end: config.tuning.alignment as u64,
+        })
     }
 
     /// The offset at which the next frame goes.
@@ -62,34 +53,45 @@ impl Draft<'_> {
     /// Adds a frame that the segment starts with.
     ///
     /// # Errors
-    /// As [`Draft::begin`].
+    /// [`Error::Full`] when there is no space for it: then nothing is left of the segment.
     pub(crate) fn append(&mut self, frame: &[u8]) -> Result<()> {
-        let path = self.dir.temporary_path();
-        let written = write_all(&*self.file, self.end, frame).map_err(Error::io("write", &path));
-        if let Err(error @ Error::Full { .. }) = written {
-            // The space that it took may be all that recovery needs.
-            self.dir.remove(&path)?;
-            return Err(error);
-        }
-        written?;
+        self.write(self.end, frame)?;
         self.end += frame.len() as u64;
         Ok(())
     }
 
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let path = self.dir.temporary_path();
+        let written = write_all(&*self.file, offset, bytes).map_err(Error::io("write", &path));
+        if let Err(Error::Full { .. }) = &written {
+            // The space that it took may be all that the next attempt needs.
+            self.dir.remove(&path)?;
+        }
+        written
+    }
+
     /// Makes the segment durable and gives it its name: from now on it is part of the log.
-    pub(crate) fn publish(self) -> Result<ActiveSegment> {
+    ///
+    /// # Errors
+    /// As [`Draft::append`].
+    pub(crate) fn publish(self, header: &SegmentHeader) -> Result<ActiveSegment> {
+        let block_bytes = header.block_bytes as usize;
+        let mut block = AlignedBytes::zeroed(block_bytes);
+        block
+            .first_mut(HEADER_BYTES)
+            .copy_from_slice(&header.encode());
+        self.write(0, block.first(block_bytes))?;
         let from = self.dir.temporary_path();
         self.file
             .sync_all()
             .map_err(Error::final_io("sync", &from))?;
-        let header = self.header;
         let path = self.dir.segment_path(header.segment_id, header.first_lsn);
         let renamed = self.dir.env.vfs.rename(&from, &path);
         renamed.map_err(Error::final_io("rename", &from))?;
         self.dir.sync()?;
         Ok(ActiveSegment {
             file: self.file,
-            header,
+            header: *header,
             path,
             end: self.end,
             is_synced: true,

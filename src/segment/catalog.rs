@@ -140,8 +140,16 @@ impl Catalog {
         self.entries.back_mut()
     }
 
+    pub(crate) fn segment_ids(&self) -> Vec<u64> {
+        let ids = self
+            .entries
+            .iter()
+            .map(|entry| entry.segment.header.segment_id);
+        ids.collect()
+    }
+
     /// The entries from the one that holds `lsn` on.
-    pub(crate) fn from_lsn(&self, lsn: Lsn) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn entries_from(&self, lsn: Lsn) -> impl Iterator<Item = &Entry> {
         let later = self
             .entries
             .partition_point(|entry| entry.segment.header.first_lsn <= lsn);

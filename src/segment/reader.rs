@@ -124,11 +124,13 @@ impl FrameReader {
             Err(why) => return Ok(Err(Stop { offset, why })),
         };
         let bytes = FRAME_HEADER_BYTES as u64 + u64::from(frame.body_bytes);
-        if !self.fill(offset, bytes)? {
+        let padded = frame.file_bytes(&self.header);
+        // A frame without all of its padding is not whole: the next one could not follow it.
+        if padded > self.file_bytes - offset || !self.fill(offset, bytes)? {
             let why = NotAFrame::Short;
             return Ok(Err(Stop { offset, why }));
         }
-        self.offset += frame.file_bytes(&self.header);
+        self.offset += padded;
         match frame.check_body(self.body(&frame)) {
             Ok(()) => Ok(Ok(frame)),
             Err(why) => {

@@ -244,8 +244,8 @@ impl Writer {
             self.durable,
             self.low_water,
         )?;
-        let draft = Draft::begin(&self.dir, &header, self.config.use_direct_io)?;
-        self.active = Some(draft.publish()?);
+        let draft = Draft::begin(&self.dir, &self.config)?;
+        self.active = Some(draft.publish(&header)?);
         self.next.segment_id += 1;
         self.stats.segments_created += 1;
         Ok(())
