@@ -250,82 +250,41 @@ impl WalManager {
     }
 }
 
-/// The appends that the database calls, one a record type. Each returns the record's own LSN;
-/// errors and durability are those of [`WalManager::append`].
-#[allow(missing_docs, clippy::missing_errors_doc)] // One sentence serves them all.
+/// Defines the appends that the database calls, one a record type.
+macro_rules! appends {
+    ($($verb:ident => $record_type:ident),+ $(,)?) => {
+        impl WalManager {$(
+            #[doc = concat!("Appends a [`RecordType::", stringify!($record_type), "`] record and returns its own LSN.")]
+            ///
+            /// It is durable once a later sync has covered that LSN.
+            ///
+            /// # Errors
+            /// As [`WalManager::append`].
+            pub fn $verb(&self, tenant: TenantId, vshard: VShardId, payload: &[u8]) -> Result<Lsn> {
+                self.append(RecordType::$record_type, tenant, vshard, payload)
+            }
+        )+}
+    };
+}
+
+appends! {
+    append_put => Put,
+    append_delete => Delete,
+    append_vector_put => VectorPut,
+    append_vector_delete => VectorDelete,
+    append_vector_params => VectorParams,
+    append_transaction => Transaction,
+    append_crdt_delta => CrdtDelta,
+    append_timeseries_batch => TimeseriesBatch,
+    append_log_batch => LogBatch,
+}
+
 impl WalManager {
-    pub fn append_put(&self, tenant: TenantId, vshard: VShardId, payload: &[u8]) -> Result<Lsn> {
-        self.append(RecordType::Put, tenant, vshard, payload)
-    }
-
-    pub fn append_delete(&self, tenant: TenantId, vshard: VShardId, payload: &[u8]) -> Result<Lsn> {
-        self.append(RecordType::Delete, tenant, vshard, payload)
-    }
-
-    pub fn append_vector_put(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::VectorPut, tenant, vshard, payload)
-    }
-
-    pub fn append_vector_delete(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::VectorDelete, tenant, vshard, payload)
-    }
-
-    pub fn append_vector_params(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::VectorParams, tenant, vshard, payload)
-    }
-
-    pub fn append_transaction(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::Transaction, tenant, vshard, payload)
-    }
-
-    pub fn append_crdt_delta(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::CrdtDelta, tenant, vshard, payload)
-    }
-
-    pub fn append_timeseries_batch(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::TimeseriesBatch, tenant, vshard, payload)
-    }
-
-    pub fn append_log_batch(
-        &self,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        self.append(RecordType::LogBatch, tenant, vshard, payload)
-    }
-
-    /// The payload is `checkpoint_lsn` in MessagePack.
+    /// Appends a checkpoint marker; its payload is `checkpoint_lsn` in MessagePack. Returns the
+    /// marker's own LSN, which is durable once a later sync has covered it.
+    ///
+    /// # Errors
+    /// As [`WalManager::append`].
     pub fn append_checkpoint(
         &self,
         tenant: TenantId,
