@@ -13,6 +13,9 @@ pub const VERSION: u32 = 1;
 /// The largest payload of one record: 64 MiB, as in the legacy format.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
+/// LSNs and segment numbers in files are below this, so that counting on never overflows.
+pub(crate) const NUMBER_LIMIT: u64 = 1 << 63;
+
 pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(array_at(bytes, at))
 }

@@ -100,6 +100,14 @@ fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
         }
     }
     found.sort_by_key(|entry| entry.segment.header.segment_id);
+    for (one, other) in found.iter().zip(found.iter().skip(1)) {
+        if one.segment.header.segment_id == other.segment.header.segment_id {
+            return Err(Error::Foreign {
+                path: other.segment.path.clone(),
+                why: "another segment has the same number",
+            });
+        }
+    }
     if let Some(first) = found.first() {
         let log_id = first.segment.header.log_id;
         let stranger = found

@@ -80,32 +80,26 @@ impl WalReader {
     /// Moves to the next frame, in the next segment where this one has ended. There must be one:
     /// records that are durable are still to come.
     fn read_frame(&mut self) -> Result<()> {
-        let entry = self
-            .entries
-            .front()
-            .expect("the snapshot holds all its records");
-        let segment = match &mut self.segment {
-            Some(segment) => segment,
-            None => {
-                let path = &entry.segment.path;
-                let header = &entry.segment.header;
-                if header.first_lsn != self.last.next() {
-                    return Err(
-                        self.corrupt(entry.end, "the records before the next segment end early")
-                    );
-                }
-                let reader = FrameReader::open(&self.dir, path, header)?;
-                self.segment.insert(reader)
-            }
-        };
-        if segment.offset() >= entry.end {
-            let end = entry.end;
-            if self.entries.len() == 1 {
-                return Err(self.corrupt(end, "the segment ends early"));
+        // What a sealed segment holds behind its last record, no reader needs.
+        while let Some(next) = self.entries.get(1) {
+            if next.segment.header.first_lsn != self.last.next() {
+                break;
             }
             self.segment = None;
             self.entries.pop_front();
-            return Ok(());
+        }
+        let entry = self.entries.front();
+        let entry = entry.expect("the snapshot holds all its records");
+        let (end, header) = (entry.end, &entry.segment.header);
+        let segment = match &mut self.segment {
+            Some(segment) => segment,
+            None => {
+                let reader = FrameReader::open(&self.dir, &entry.segment.path, header)?;
+                self.segment.insert(reader)
+            }
+        };
+        if segment.offset() >= end {
+            return Err(self.corrupt(end, "the segment ends early"));
         }
         match segment.next()? {
             Ok(frame) if frame.first_lsn == self.last.next() => {

@@ -169,7 +169,12 @@ fn kill_again_and_again(direct: bool) {
     }
     let mut before = Vec::new();
     let mut acked = 0;
-    for round in 0..ROUNDS {
+    // Direct I/O changes how bytes get to the disk, not when: a few rounds show that it works.
+    let rounds = match direct && fixed.is_none() {
+        true => ROUNDS / 4,
+        false => ROUNDS,
+    };
+    for round in 0..rounds {
         let random = RandomState::new().hash_one(round);
         let life = fixed.unwrap_or(Duration::from_millis(50 + random % 200));
         let acks = run_child(&path, round, direct, life);
@@ -187,7 +192,7 @@ fn kill_again_and_again(direct: bool) {
         }
         before = recovered;
     }
-    println!("{acked} appends were acknowledged in {ROUNDS} rounds");
+    println!("{acked} appends were acknowledged in {rounds} rounds");
     assert!(acked > 0, "every child was killed before its first append");
 }
 

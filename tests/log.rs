@@ -1,5 +1,7 @@
 //! The log through its public verbs, on a real directory.
 
+#![allow(clippy::disallowed_methods)] // Tests look at the real directory with std.
+
 use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalManager, WalTuning};
 
 const TENANT: TenantId = TenantId::new(7);

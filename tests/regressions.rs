@@ -1,14 +1,17 @@
-//! What the tests found in the log and what is not mended yet, each by its smallest case.
+//! Bugs of the log that its tests found, each by its smallest case.
 //!
-//! Every test here fails and is ignored for that reason. Whoever mends one moves it to `log.rs`,
-//! and takes the word `Known` that points to it out of `properties` and `fuzz`.
+//! *Verified:* that they do not come back.
 
 // Files are cut from outside, past the log and its door.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[path = "../fuzz/src/disk.rs"]
+#[allow(dead_code)] // The fuzz targets need more of it.
+mod disk;
+
 use std::path::Path;
 
-use seawall::{Lsn, TenantId, VShardId, WalManager, WalTuning};
+use seawall::{Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
 
 fn open(path: &Path, alignment: usize) -> seawall::Result<WalManager> {
     let tuning = WalTuning {
@@ -25,8 +28,7 @@ fn append(wal: &WalManager, length: usize) -> Lsn {
 }
 
 #[test]
-#[ignore = "the assertion of write_mark that the mark rises fails, and poisons the log"]
-fn a_truncation_up_to_a_segment_without_records() {
+fn truncating_again_around_a_segment_without_records_changes_nothing() {
     let scratch = tempfile::tempdir().expect("a directory");
     let wal = open(scratch.path(), 512).expect("opens");
     append(&wal, 10);
@@ -44,19 +46,21 @@ fn a_truncation_up_to_a_segment_without_records() {
 }
 
 #[test]
-#[ignore = "recovery names an end of the old segment that lies behind its file"]
-fn a_mark_without_all_of_its_padding() {
+fn a_mark_torn_within_its_padding_costs_no_later_record() {
     let scratch = tempfile::tempdir().expect("a directory");
     let wal = open(scratch.path(), 4096).expect("opens");
     append(&wal, 3000);
     append(&wal, 3000);
     wal.sync().expect("syncs");
+    let truncated = wal.list_segments().remove(0).path;
+    let content = std::fs::read(&truncated).expect("it is there");
     wal.truncate_before(Lsn::new(2)).expect("truncates");
-    let segments = wal.list_segments();
-    let last = segments.last().expect("the active one");
+    let last = wal.list_segments().pop().expect("the active one");
     assert!(last.file_size > 4096);
     drop(wal);
-    // A crash before the mark was synced: its first sector is there, its padding is not.
+    // A crash before the mark was synced: its first sector is there, its padding is not, and
+    // nothing was removed yet.
+    std::fs::write(truncated, content).expect("writes");
     let file = std::fs::File::options().write(true).open(&last.path);
     let file = file.expect("it is there");
     file.set_len(last.file_size - 4096 + 512).expect("cuts");
@@ -69,8 +73,7 @@ fn a_mark_without_all_of_its_padding() {
 }
 
 #[test]
-#[ignore = "replay stops at the last record, so it looks at what lies behind only once there are more"]
-fn a_damaged_mark_behind_the_last_record() {
+fn a_damaged_mark_behind_the_last_record_is_judged_the_same_before_and_after_an_append() {
     let scratch = tempfile::tempdir().expect("a directory");
     let wal = open(scratch.path(), 512).expect("opens");
     append(&wal, 3000);
@@ -95,4 +98,52 @@ fn a_damaged_mark_behind_the_last_record() {
         before,
         "the same bytes, another verdict"
     );
+}
+
+#[test]
+fn a_full_disk_opens_a_log_that_was_torn_within_padding() {
+    let log = Path::new("/log");
+    let config = WalConfig::default();
+    let roomy = disk::Disk::with_space(1 << 20);
+    let wal = WalManager::open_in(roomy.env(), log, config).expect("opens");
+    append(&wal, 10);
+    wal.sync().expect("syncs");
+    drop(wal);
+    let full = disk::Disk::with_space(0);
+    full.put(&log.join("LOCK"), Vec::new());
+    for (path, mut content) in roomy.segments(log) {
+        content.truncate(content.len() - 512);
+        full.put(&path, content);
+    }
+    let wal = WalManager::open_in(full.env(), log, config).expect("a torn tail, or an intact log");
+    assert!(wal.durable_lsn() <= Lsn::new(1));
+}
+
+#[test]
+fn a_record_that_lost_padding_is_judged_the_same_in_every_open() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    for alignment in [4096, 4096] {
+        // The second open writes the record again into a segment whose header vouches for it.
+        let wal = open(scratch.path(), alignment).expect("opens");
+        if wal.next_lsn() == Lsn::new(1) {
+            append(&wal, 10);
+            wal.sync().expect("syncs");
+        }
+    }
+    let wal = open(scratch.path(), 4096).expect("opens");
+    let vouched = wal.list_segments().remove(0);
+    wal.close().expect("closes");
+    drop(wal);
+    let segments = std::fs::read_dir(scratch.path()).expect("lists");
+    for path in segments.map(|entry| entry.expect("a name").path()) {
+        if path > vouched.path && path.extension().is_some_and(|suffix| suffix == "wal") {
+            std::fs::remove_file(path).expect("removes");
+        }
+    }
+    let file = std::fs::File::options().write(true).open(&vouched.path);
+    let file = file.expect("it is there");
+    file.set_len(vouched.file_size - 512).expect("cuts");
+    let first = open(scratch.path(), 4096).is_ok();
+    let second = open(scratch.path(), 4096).is_ok();
+    assert_eq!(first, second, "the same bytes, another verdict");
 }

@@ -5,11 +5,11 @@
 //! header); records fill a body exactly. *Not verified:* frames against their neighbours, which
 //! is `open_directory`.
 
-use seawall::Lsn;
 use seawall::format::frame::{
     ENTRY_HEADER_BYTES, FRAME_HEADER_BYTES, FrameBuffer, FrameHeader, Place, Records,
 };
 use seawall::format::header::{HEADER_BYTES, Previous, SegmentHeader};
+use seawall::{Lsn, TenantId, VShardId};
 
 /// Where the frame is said to be.
 pub const OFFSET: u64 = 1024;
@@ -72,8 +72,14 @@ fn check_frame(image: &[u8]) {
     let mut records = Records::of(&header);
     let mut lsn = header.first_lsn.as_u64();
     let mut bytes = 0;
+    let mut buffer = FrameBuffer::with_capacity(0);
     while let Some((record, payload)) = records.next(body) {
         assert_eq!(record.lsn, lsn);
+        let (tenant, vshard) = (
+            TenantId::new(record.tenant_id),
+            VShardId::new(record.vshard_id),
+        );
+        buffer.push(Lsn::new(lsn), record.record_type, tenant, vshard, payload);
         lsn += 1;
         bytes += ENTRY_HEADER_BYTES + payload.len();
     }
@@ -85,13 +91,9 @@ fn check_frame(image: &[u8]) {
         durable_lsn: header.durable_lsn,
         low_water_lsn: header.low_water_lsn,
     };
-    let mut buffer = FrameBuffer::with_capacity(0);
-    let again = match header.record_count {
-        0 => buffer.encode_bare(header.kind, header.first_lsn, &place),
-        _ => {
-            buffer.copy_from(&header, body);
-            buffer.encode(&place)
-        }
+    let again = match buffer.is_empty() {
+        true => buffer.encode_bare(header.kind, header.first_lsn, &place),
+        false => buffer.encode(&place),
     };
     assert_eq!(again[..covered], image[..covered]);
 }

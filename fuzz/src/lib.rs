@@ -5,6 +5,5 @@
 
 pub mod decode_frame;
 pub mod disk;
-pub mod known;
 pub mod open_directory;
 pub mod structured;

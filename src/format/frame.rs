@@ -7,7 +7,7 @@
 
 use super::aligned::{AlignedBytes, MEMORY_ALIGNMENT};
 use super::header::SegmentHeader;
-use super::{PAYLOAD_BYTES_MAX, u16_at, u32_at, u64_at};
+use super::{NUMBER_LIMIT, PAYLOAD_BYTES_MAX, u16_at, u32_at, u64_at};
 use crate::types::{Lsn, RecordHeader, TenantId, VShardId};
 
 /// The encoded size of a frame header in bytes.
@@ -117,7 +117,7 @@ impl FrameHeader {
             .as_u64()
             .checked_add(u64::from(self.record_count));
         self.first_lsn > Lsn::ZERO
-            && end.is_some_and(|end| end < u64::MAX && self.durable_lsn.as_u64() < end)
+            && end.is_some_and(|end| end < NUMBER_LIMIT && self.durable_lsn.as_u64() < end)
             && self.low_water_lsn > Lsn::ZERO
             && self.low_water_lsn <= self.durable_lsn.next()
             && self.body_bytes as usize <= BODY_BYTES_MAX

@@ -4,7 +4,7 @@
 //! under a temporary name before the segment gets its own. So a segment under its own name
 //! with a damaged header is corrupt, never merely young.
 
-use super::{VERSION, array_at, u32_at, u64_at};
+use super::{NUMBER_LIMIT, VERSION, array_at, u32_at, u64_at};
 use crate::types::Lsn;
 
 /// The encoded size in bytes: one sector.
@@ -122,7 +122,7 @@ impl SegmentHeader {
             key_id: u64_at(bytes, 96),
             key_check: array_at(bytes, 104),
         };
-        match header.is_sound() {
+        match header.is_sound() && bytes[120..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
             true => Ok(header),
             false => Err(NotAHeader::Damaged("the header contradicts itself")),
         }
@@ -133,10 +133,10 @@ impl SegmentHeader {
         self.block_bytes.is_power_of_two()
             && (512..=65536).contains(&self.block_bytes)
             && self.segment_id > 0
+            && self.segment_id < NUMBER_LIMIT
             && self.previous.segment_id < self.segment_id
             && self.first_lsn > Lsn::ZERO
-            && self.first_lsn.as_u64() < u64::MAX
-            && self.durable_lsn.as_u64() < u64::MAX
+            && self.durable_lsn.as_u64() < NUMBER_LIMIT
             && self.first_lsn <= self.durable_lsn.next()
             && self.low_water_lsn > Lsn::ZERO
             && self.low_water_lsn <= self.durable_lsn.next()
@@ -208,5 +208,6 @@ mod tests {
         check(|header| header.first_lsn = Lsn::ZERO);
         check(|header| header.low_water_lsn = Lsn::new(106));
         check(|header| header.durable_lsn = Lsn::new(u64::MAX));
+        check(|header| header.segment_id = u64::MAX);
     }
 }

@@ -1,0 +1,243 @@
+//! Damage to what was durable: it is told, with file, offset and LSN, and never cut silently.
+//!
+//! *Verified:* a damaged record below the durable promise is corrupt, at open in the last segment,
+//! for a reader in an earlier one; a footer vouches for the last record of a closed log; a flip of
+//! any byte of a log shows as an error or not at all, and costs without an error at most the last
+//! batch of a log that was not closed; missing segments, other versions, foreign files and logs
+//! are refused, and the directory stays as it is.
+//! *Not verified:* what no log can know: that the newest segment, or the very last batch, is gone.
+
+#[path = "crash_support/case.rs"]
+mod case;
+
+use seawall::{Error, WalManager};
+use seawall_sim::disk::Strategy;
+
+use case::{BLOCK, Case, assert_corrupt, durable, payloads, segment};
+
+/// Where the checksum of a segment header is, and what it covers.
+const HEADER_CHECKSUM_AT: usize = BLOCK - 4;
+
+/// A log with three records in its first segment and two in its second, one frame each.
+fn two_segments(case: &mut Case) -> WalManager {
+    case.segment_bytes = 4 * BLOCK as u64;
+    let wal = case.open();
+    for payload in ["one", "two", "three", "four", "five"] {
+        durable(&wal, payload.as_bytes());
+    }
+    assert_eq!(case.segments().len(), 2);
+    wal
+}
+
+#[test]
+fn a_damaged_record_below_the_promise_is_corrupt() {
+    for offset in [BLOCK, BLOCK + 40, BLOCK + 64, BLOCK + 76] {
+        let case = Case::new();
+        let wal = case.open();
+        durable(&wal, b"one");
+        durable(&wal, b"two");
+        case.cut(wal, Strategy::LoseAll);
+        case.damage(&segment(1, 1), offset);
+        let before = case.image();
+        // The second frame promises the first record.
+        assert_corrupt(case.try_open(), &segment(1, 1), BLOCK as u64, 1);
+        assert_eq!(case.image(), before, "evidence is kept");
+    }
+}
+
+#[test]
+fn a_damaged_record_of_an_earlier_segment_is_corrupt_for_readers() {
+    let mut case = Case::new();
+    let wal = two_segments(&mut case);
+    // A reader of a log that is open.
+    case.damage(&segment(1, 1), 2 * BLOCK + 64);
+    assert_corrupt(wal.replay(), &segment(1, 1), 2 * BLOCK as u64, 2);
+    let from_four = wal.replay_from(seawall::Lsn::new(4));
+    assert_eq!(from_four.expect("they are intact").len(), 2);
+    // And of the next life, which can still write.
+    case.cut(wal, Strategy::LoseAll);
+    let wal = case.open();
+    assert_corrupt(wal.replay(), &segment(1, 1), 2 * BLOCK as u64, 2);
+    durable(&wal, b"six");
+}
+
+#[test]
+fn a_reader_gives_what_precedes_the_damage_and_nothing_behind_it() {
+    let mut case = Case::new();
+    let wal = two_segments(&mut case);
+    case.damage(&segment(1, 1), 3 * BLOCK + 64);
+    let mut reader = wal.reader().expect("the log is open");
+    for payload in [b"one", b"two"] {
+        let record = reader.next().expect("it is there").expect("it is intact");
+        assert_eq!(record.payload, payload);
+    }
+    let damaged = reader.next().expect("it does not end quietly");
+    assert_corrupt(damaged, &segment(1, 1), 3 * BLOCK as u64, 3);
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn a_footer_vouches_for_the_last_record_of_a_closed_log() {
+    let case = Case::new();
+    let wal = case.open();
+    durable(&wal, b"only");
+    wal.close().expect("it closes");
+    case.cut(wal, Strategy::LoseAll);
+    case.damage(&segment(1, 1), BLOCK + 64);
+    assert_corrupt(case.try_open(), &segment(1, 1), BLOCK as u64, 1);
+}
+
+/// Flips each byte of each segment of a log in turn. Returns the fewest records that were shown
+/// without an error.
+fn flip_everything(case: &Case, written: &[Vec<u8>]) -> usize {
+    let mut fewest = written.len();
+    for name in case.segments() {
+        let file = format!("{}/{name}", case::LOG);
+        for offset in 0..case.bytes_of(&file).len() {
+            let case = case.fork();
+            case.damage(&file, offset);
+            let shown = case.try_open().and_then(|wal| wal.replay());
+            let records = match shown {
+                Ok(records) => records,
+                Err(Error::Corrupt { .. } | Error::Foreign { .. } | Error::Version { .. }) => {
+                    continue;
+                }
+                Err(error) => panic!("byte {offset} of {name}: {error}"),
+            };
+            for (record, payload) in records.iter().zip(written) {
+                assert_eq!(&record.payload, payload, "byte {offset} of {name}");
+            }
+            fewest = fewest.min(records.len());
+        }
+    }
+    fewest
+}
+
+#[test]
+fn a_flip_of_any_byte_is_an_error_or_harmless_or_costs_the_last_batch() {
+    let mut case = Case::new();
+    let wal = two_segments(&mut case);
+    let written = payloads(&wal);
+    let closed = case.fork();
+    case.cut(wal, Strategy::LoseAll);
+    assert_eq!(flip_everything(&case, &written), written.len() - 1);
+    closed.cut_with(Strategy::LoseAll, 0);
+    let wal = closed.open();
+    wal.close().expect("it closes");
+    closed.cut(wal, Strategy::LoseAll);
+    assert_eq!(flip_everything(&closed, &written), written.len());
+}
+
+#[test]
+fn a_missing_segment_before_the_last_is_corrupt() {
+    let mut case = Case::new();
+    case.segment_bytes = 1;
+    let wal = case.open();
+    for payload in [b"one", b"two", b"six"] {
+        durable(&wal, payload);
+    }
+    case.cut(wal, Strategy::LoseAll);
+    for missing in [1, 2] {
+        let case = case.fork();
+        case.remove(&segment(missing, missing));
+        let before = case.image();
+        let next = missing + 1;
+        assert_corrupt(case.try_open(), &segment(next, next), 0, next - 1);
+        assert_eq!(case.image(), before, "evidence is kept");
+    }
+}
+
+#[test]
+fn a_segment_shorter_than_the_next_one_says_is_corrupt() {
+    let mut case = Case::new();
+    let wal = two_segments(&mut case);
+    case.cut(wal, Strategy::LoseAll);
+    let bytes = case.bytes_of(&segment(1, 1));
+    case.remove(&segment(1, 1));
+    case.overwrite(&segment(1, 1), 0, &bytes[..3 * BLOCK]);
+    assert_corrupt(case.try_open(), &segment(1, 1), 3 * BLOCK as u64, 3);
+}
+
+/// A closed log beside which `file` is put. The open must fail, and nothing may change.
+fn is_refused(name: &str, bytes: &[u8], is_right: impl FnOnce(&Error) -> bool) {
+    let case = Case::new();
+    let wal = case.open();
+    durable(&wal, b"one");
+    wal.close().expect("it closes");
+    drop(wal);
+    case.overwrite(&format!("{}/{name}", case::LOG), 0, bytes);
+    let before = case.image();
+    let error = case.try_open().map(drop).expect_err("it is refused");
+    assert!(is_right(&error), "{name}: {error}");
+    case.cut_with(Strategy::KeepAll, 0);
+    assert_eq!(case.image(), before, "{name}");
+}
+
+/// The first segment of another log, still without records.
+fn foreign_segment() -> Vec<u8> {
+    let elsewhere = Case::new().fork();
+    drop(elsewhere.open());
+    elsewhere.bytes_of(&segment(1, 1))
+}
+
+/// Gives a changed header its checksum.
+fn seal_header(bytes: &mut [u8]) {
+    let checksum = crc32c::crc32c(&bytes[..HEADER_CHECKSUM_AT]);
+    bytes[HEADER_CHECKSUM_AT..BLOCK].copy_from_slice(&checksum.to_le_bytes());
+}
+
+#[test]
+fn a_newer_version_is_refused_and_nothing_changes() {
+    let mut bytes = foreign_segment();
+    bytes[8..12].copy_from_slice(&2u32.to_le_bytes());
+    seal_header(&mut bytes);
+    let is_version = |error: &Error| matches!(error, Error::Version { version: 2, .. });
+    is_refused(
+        "seg-0000000002-00000000000000000002.wal",
+        &bytes,
+        is_version,
+    );
+    // In place of the only segment as well: it is no reason to begin an empty log.
+    is_refused(
+        "seg-0000000001-00000000000000000001.wal",
+        &bytes,
+        is_version,
+    );
+}
+
+#[test]
+fn a_file_that_is_no_segment_is_refused_and_nothing_changes() {
+    let is_foreign = |error: &Error| matches!(error, Error::Foreign { .. });
+    is_refused(
+        "seg-0000000002-00000000000000000002.wal",
+        &[b'?'; 2 * BLOCK],
+        is_foreign,
+    );
+}
+
+#[test]
+fn a_segment_of_another_log_is_refused_and_nothing_changes() {
+    let is_foreign = |error: &Error| matches!(error, Error::Foreign { .. });
+    let bytes = foreign_segment();
+    // Under its own name it would replace ours, so it comes under the name of a later one, and
+    // under one that fits its contents.
+    is_refused(
+        "seg-0000000002-00000000000000000002.wal",
+        &bytes,
+        is_foreign,
+    );
+    let mut renumbered = bytes;
+    renumbered[32..40].copy_from_slice(&2u64.to_le_bytes());
+    seal_header(&mut renumbered);
+    is_refused(
+        "seg-0000000002-00000000000000000001.wal",
+        &renumbered,
+        is_foreign,
+    );
+}
+
+#[test]
+fn a_segment_of_the_format_before_version_one_is_refused_and_nothing_changes() {
+    let is_legacy = |error: &Error| matches!(error, Error::Legacy { .. });
+    is_refused("wal-00000000000000000001.seg", b"old", is_legacy);
+}
