@@ -34,10 +34,20 @@ struct Queue {
     /// Where new readers begin: the mark that a truncation under way is about to make durable.
     readable_from: Lsn,
     is_led: bool,
-    is_closed: bool,
+    stage: Stage,
     failed: Option<Arc<Error>>,
     catalog: Catalog,
     stats: WalStats,
+}
+
+/// How far a close has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// A close is under way. It may fail for want of space, and then the log is open again: so
+    /// others wait for its outcome.
+    Closing,
+    Closed,
 }
 
 impl Queue {
@@ -63,9 +73,9 @@ impl Queue {
 
     fn check_open(&self) -> Result<()> {
         self.check_failed()?;
-        match self.is_closed {
-            false => Ok(()),
-            true => Err(Error::Closed),
+        match self.stage {
+            Stage::Open | Stage::Closing => Ok(()),
+            Stage::Closed => Err(Error::Closed),
         }
     }
 
@@ -128,7 +138,11 @@ pub(crate) struct Committer {
 
 impl Committer {
     pub(crate) fn new(recovered: Recovered, buffer_bytes: usize) -> Committer {
-        let Recovered { catalog, writer } = recovered;
+        let Recovered {
+            catalog,
+            writer,
+            doomed,
+        } = recovered;
         Committer {
             queue: Mutex::new(Queue {
                 pending: FrameBuffer::with_capacity(buffer_bytes),
@@ -137,14 +151,14 @@ impl Committer {
                 low_water: writer.low_water(),
                 readable_from: writer.low_water(),
                 is_led: false,
-                is_closed: false,
+                stage: Stage::Open,
                 failed: None,
                 catalog,
                 stats: writer.stats(),
             }),
             turn_ended: Condvar::new(),
             writer: Mutex::new(writer),
-            doomed: Mutex::default(),
+            doomed: Mutex::new(doomed),
             buffer_bytes,
         }
     }
@@ -164,9 +178,8 @@ impl Committer {
             });
         }
         let bytes = ENTRY_HEADER_BYTES + payload.len();
-        let mut queue = self.queue.lock();
+        let mut queue = self.lock_open()?;
         loop {
-            queue.check_open()?;
             if queue.pending.is_empty() || queue.pending.body_bytes() + bytes <= self.buffer_bytes {
                 break;
             }
@@ -174,6 +187,7 @@ impl Committer {
                 true => self.turn_ended.wait(queue),
                 false => self.lead(queue, Writer::write_staged)?,
             };
+            queue = self.until_open(queue)?;
         }
         let lsn = queue.next_lsn;
         queue
@@ -185,16 +199,14 @@ impl Committer {
 
     /// Makes everything appended before the call durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        let queue = self.queue.lock();
-        queue.check_open()?;
+        let queue = self.lock_open()?;
         let target = queue.next_lsn.before();
         self.commit(queue, target)
     }
 
     /// Makes everything up to `lsn` durable.
     pub(crate) fn wait_durable(&self, lsn: Lsn) -> Result<()> {
-        let queue = self.queue.lock();
-        queue.check_open()?;
+        let queue = self.lock_open()?;
         if lsn >= queue.next_lsn {
             return Err(Error::NotAppended {
                 asked: lsn,
@@ -210,17 +222,37 @@ impl Committer {
             if queue.durable >= target {
                 return Ok(());
             }
-            queue = match queue.is_led {
-                true => self.turn_ended.wait(queue),
-                false => {
-                    queue.check_open()?;
-                    self.lead(queue, |writer| {
-                        writer.write_staged()?;
-                        writer.sync()
-                    })?
+            if queue.is_led || queue.stage == Stage::Closing {
+                queue = self.turn_ended.wait(queue);
+                continue;
+            }
+            queue.check_open()?;
+            queue = match self.lead(queue, Writer::write_and_sync) {
+                Ok(queue) => queue,
+                // Those whose records were written before the disk was full are not concerned.
+                Err(error @ Error::Full { .. }) => {
+                    let queue = self.queue.lock();
+                    return match queue.durable >= target {
+                        true => queue.check_failed(),
+                        false => Err(error),
+                    };
                 }
+                Err(error) => return Err(error),
             };
         }
+    }
+
+    /// The queue of a log that is open, once it is known whether it is.
+    fn lock_open(&self) -> Result<QueueGuard<'_>> {
+        self.until_open(self.queue.lock())
+    }
+
+    fn until_open<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<QueueGuard<'a>> {
+        while queue.stage == Stage::Closing && queue.failed.is_none() {
+            queue = self.turn_ended.wait(queue);
+        }
+        queue.check_open()?;
+        Ok(queue)
     }
 
     /// Takes a turn as the leader: stages the pending frame, does `work` without the lock, then
@@ -247,26 +279,22 @@ impl Committer {
         let result = work(&mut writer);
 
         let mut queue = self.queue.lock();
-        turn.is_over = true;
-        queue.is_led = false;
         queue.publish(&writer);
+        queue.is_led = false;
+        turn.is_over = true;
         drop(writer);
         let result = result.map_err(|error| queue.fail_unless_full(error));
         self.turn_ended.notify_all();
         result.map(|()| queue)
     }
 
-    /// Takes a turn when nobody else has one.
-    fn lead_next<'a>(
-        &'a self,
-        mut queue: QueueGuard<'a>,
-        work: impl FnOnce(&mut Writer) -> Result<()>,
-    ) -> Result<QueueGuard<'a>> {
+    /// Waits until nobody leads.
+    fn until_unled<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<QueueGuard<'a>> {
         while queue.is_led {
             queue = self.turn_ended.wait(queue);
         }
         queue.check_failed()?;
-        self.lead(queue, work)
+        Ok(queue)
     }
 
     /// Raises the low-water mark as far as `lsn` and the pinned segments allow, durably, and
@@ -277,8 +305,8 @@ impl Committer {
         remove: impl FnOnce(&mut VecDeque<Entry>) -> Result<T>,
     ) -> Result<T> {
         let mut doomed = self.doomed.lock();
-        let mut queue = self.queue.lock();
-        queue.check_open()?;
+        let mut queue = self.until_unled(self.lock_open()?)?;
+        queue = self.until_open(queue)?;
         if lsn > queue.durable.next() {
             return Err(Error::NotDurable {
                 asked: lsn,
@@ -304,7 +332,7 @@ impl Committer {
         }
         // Raised before the turn, so that no reader pins what is about to go.
         queue.readable_from = low_water;
-        let marked = self.lead_next(queue, |writer| {
+        let marked = self.lead(queue, |writer| {
             writer.write_staged()?;
             writer.write_mark(low_water)
         });
@@ -323,26 +351,29 @@ impl Committer {
 
     /// Commits everything, seals the active segment and refuses all later calls.
     pub(crate) fn close(&self) -> Result<()> {
-        let mut queue = self.queue.lock();
-        queue.check_open()?;
-        queue.is_closed = true;
+        let mut queue = self.lock_open()?;
+        queue.stage = Stage::Closing;
         let closed = self.commit_and_seal(queue);
-        if closed.is_err() {
-            self.queue.lock().is_closed = false;
-        }
+        let mut queue = self.queue.lock();
+        queue.stage = match closed {
+            Ok(()) => Stage::Closed,
+            Err(_) => Stage::Open,
+        };
+        drop(queue);
+        self.turn_ended.notify_all();
         closed
     }
 
     fn commit_and_seal<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<()> {
         let target = queue.next_lsn.before();
-        // More than one turn where a frame was left staged by an earlier one that found no space.
-        while queue.durable < target {
-            queue = self.lead_next(queue, |writer| {
-                writer.write_staged()?;
-                writer.sync()
-            })?;
+        loop {
+            queue = self.until_unled(queue)?;
+            // More than one turn where an earlier one left its frame staged for want of space.
+            if queue.durable >= target {
+                return self.lead(queue, Writer::seal).map(drop);
+            }
+            queue = self.lead(queue, Writer::write_and_sync)?;
         }
-        self.lead_next(queue, Writer::seal).map(drop)
     }
 
     /// Makes an error outside of a turn final.
@@ -379,8 +410,7 @@ impl Committer {
 
     /// Pins the durable part of the log from `from` on; from its beginning for `None`.
     pub(crate) fn snapshot(&self, from: Option<Lsn>) -> Result<Snapshot> {
-        let queue = self.queue.lock();
-        queue.check_open()?;
+        let queue = self.lock_open()?;
         let from = from.unwrap_or(queue.readable_from);
         // Below the very first LSN nothing was ever truncated.
         if from < queue.readable_from && queue.readable_from > Lsn::ZERO.next() {

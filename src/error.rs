@@ -8,7 +8,7 @@
 //! | [`Error::Io`] from a reader, a listing or an unlink | yes |
 //! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
 //! | [`Error::Closed`] | no: it was closed |
-//! | any error from an open | there is no log to go on with; nothing durable was changed |
+//! | any error from an open | there is no log to go on with; no record was changed or removed |
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,8 @@ pub enum Error {
         segment: PathBuf,
         /// Where in the file, in bytes.
         offset: u64,
-        /// The first LSN that can't be read.
+        /// The first LSN that is known to be lost. Where a whole segment or the end of one is
+        /// missing, those before it may be lost, too.
         lsn: Lsn,
         /// What is wrong there.
         why: &'static str,
@@ -85,6 +86,12 @@ pub enum Error {
         path: PathBuf,
         /// Its version.
         version: u32,
+    },
+    /// A segment is encrypted, and this version of the library has no keys. Nothing was changed.
+    #[error("{} is encrypted", path.display())]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
     },
     /// Files of the format before version 1, which are to be migrated first.
     #[error("{} is in the legacy format", path.display())]

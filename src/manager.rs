@@ -26,8 +26,6 @@ use crate::types::{
 pub struct WalManager {
     committer: Committer,
     dir: Arc<LogDir>,
-    // Held, never used: it keeps the lock.
-    _lock: Arc<dyn File>,
 }
 
 impl WalManager {
@@ -37,9 +35,9 @@ impl WalManager {
     ///
     /// # Errors
     /// [`Error::Locked`] when another handle has it open; [`Error::Corrupt`], [`Error::Foreign`],
-    /// [`Error::Version`] or [`Error::Legacy`] when the directory does not hold an intact log of
-    /// this version; [`Error::Io`] or [`Error::Full`] from the operating system. In all cases
-    /// nothing durable was changed, and opening again is safe.
+    /// [`Error::Version`], [`Error::Encrypted`] or [`Error::Legacy`] when the directory does not
+    /// hold an intact log that this version can read; [`Error::Io`] or [`Error::Full`] from the
+    /// operating system. In all cases no record was changed or removed, and opening again is safe.
     pub fn open(path: &Path, use_direct_io: bool) -> Result<WalManager> {
         WalManager::open_with_segment_size(path, use_direct_io, 0)
     }
@@ -89,17 +87,17 @@ impl WalManager {
     /// As [`WalManager::open_with_tuning`].
     pub fn open_in(env: Env, path: &Path, config: WalConfig) -> Result<WalManager> {
         let config = config.checked()?;
+        create_directories(&env, path)?;
+        let lock = take_lock(&env, path)?;
         let dir = Arc::new(LogDir {
             env,
             path: path.to_owned(),
+            _lock: lock,
         });
-        create_directories(&dir)?;
-        let lock = take_lock(&dir)?;
         let recovered = recover(&dir, &config)?;
         Ok(WalManager {
             committer: Committer::new(recovered, config.tuning.write_buffer_size),
             dir,
-            _lock: lock,
         })
     }
 
@@ -187,7 +185,8 @@ impl WalManager {
     }
 
     /// A streaming reader over all durable records, with one frame in memory. It shows the log
-    /// as it is now; segments that it still needs are not deleted while it lives.
+    /// as it is now; segments that it still needs are not deleted while it lives, and the log
+    /// stays locked, even if it is dropped meanwhile.
     ///
     /// # Errors
     /// [`Error::Poisoned`], [`Error::Closed`].
@@ -215,7 +214,7 @@ impl WalManager {
     /// # Errors
     /// [`Error::NotDurable`] when records below `lsn` are not durable; [`Error::Full`] when there
     /// is no space for the mark: nothing was deleted. [`Error::Io`] when a file can't be removed:
-    /// the next open will try again. [`Error::Poisoned`], [`Error::Closed`].
+    /// the next truncation or open will try again. [`Error::Poisoned`], [`Error::Closed`].
     pub fn truncate_before(&self, lsn: Lsn) -> Result<TruncateResult> {
         truncate_before(&self.dir, &self.committer, lsn)
     }
@@ -241,7 +240,8 @@ impl WalManager {
     }
 
     /// Makes everything durable and seals the log, so that the next open has proof of every
-    /// record. All later calls that read or write fail with [`Error::Closed`].
+    /// record. All later calls that read or write fail with [`Error::Closed`]; calls that come
+    /// while it is being closed wait for the outcome.
     ///
     /// # Errors
     /// As [`WalManager::sync`]; after [`Error::Full`] the log is still open.
@@ -298,8 +298,8 @@ impl WalManager {
 
 /// Creates the log's directory and its missing parents. They become durable with the log's
 /// first segment.
-fn create_directories(dir: &LogDir) -> Result<()> {
-    let vfs = &dir.env.vfs;
+fn create_directories(env: &Env, log: &Path) -> Result<()> {
+    let vfs = &env.vfs;
     let missing = |path: &Path| match uninterrupted(|| vfs.metadata(path)) {
         Ok(found) if found.is_dir => Ok(false),
         Ok(_) => Err(Error::Legacy {
@@ -309,7 +309,7 @@ fn create_directories(dir: &LogDir) -> Result<()> {
         Err(error) => Err(Error::io("look at", path)(error)),
     };
     let mut to_create = Vec::new();
-    for path in dir.path.ancestors() {
+    for path in log.ancestors() {
         if path.as_os_str().is_empty() || !missing(path)? {
             break;
         }
@@ -326,9 +326,9 @@ fn create_directories(dir: &LogDir) -> Result<()> {
 }
 
 /// Takes the directory's lock, which lives as long as the returned handle.
-fn take_lock(dir: &LogDir) -> Result<Arc<dyn File>> {
-    let path = dir.path.join(LOCK);
-    let vfs = &dir.env.vfs;
+fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
+    let path = log.join(LOCK);
+    let vfs = &env.vfs;
     let existing = OpenHow::Write { direct: false };
     let mut opened = uninterrupted(|| vfs.open(&path, existing));
     if matches!(&opened, Err(error) if error.kind() == std::io::ErrorKind::NotFound) {

@@ -6,20 +6,24 @@
 //! tell a torn tail from corruption are in the format's description.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::WalConfig;
 use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
-use crate::format::frame::{FrameBuffer, FrameHeader, NotAFrame, Place};
+use crate::format::NUMBER_LIMIT;
+use crate::format::frame::{
+    ENTRY_HEADER_BYTES, FrameBuffer, FrameHeader, NotAFrame, Place, Records,
+};
 use crate::format::header::{LogId, Previous};
 use crate::segment::active::{ActiveSegment, Draft};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment};
 use crate::segment::reader::{FrameReader, read_header};
 use crate::segment::transfer::{uninterrupted, write_all};
 use crate::segment::writer::{NextSegment, Writer};
-use crate::types::Lsn;
+use crate::types::{Lsn, TenantId, TruncateResult, VShardId};
 
 mod tail;
 
@@ -29,6 +33,8 @@ use tail::Tail;
 pub(crate) struct Recovered {
     pub(crate) catalog: Catalog,
     pub(crate) writer: Writer,
+    /// Truncated segments that could not be removed yet.
+    pub(crate) doomed: VecDeque<Entry>,
 }
 
 /// Recovers the log in a locked directory, or creates it where there is none.
@@ -38,6 +44,16 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         return create(dir, config);
     };
     let tail = Tail::scan(dir, last)?;
+    // No log gets this far; one that seems to must not be led beyond what its files can say.
+    let highest = tail.valid.as_u64().max(last.segment.header.segment_id);
+    if highest >= NUMBER_LIMIT / 2 {
+        return Err(Error::Corrupt {
+            segment: last.segment.path.clone(),
+            offset: 0,
+            lsn: tail.valid.next(),
+            why: "its numbers have run out",
+        });
+    }
     let live = live_chain(&found, tail.low_water)?;
     let recovery = Recovery {
         dir,
@@ -45,8 +61,8 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         last: last.clone(),
         tail,
     };
-    let (recovered, kept) = recovery.finish(&found, live)?;
-    remove_dead(dir, &found, &kept)?;
+    let mut recovered = recovery.finish(&found, live)?;
+    recovered.doomed = remove_dead(dir, &found, &recovered.catalog)?;
     Ok(recovered)
 }
 
@@ -68,16 +84,16 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
 }
 
 /// Makes all names that lead to the directory durable. An earlier life may have created any of
-/// them and died before it synced them, so all are synced, up to the root.
+/// them and died before it synced them, so all are synced, up to the root. Above the parent a
+/// directory that may not be opened is passed over: it is hardly this log's work.
 fn sync_ancestors(dir: &LogDir) -> Result<()> {
-    for ancestor in dir.path.ancestors().skip(1) {
+    for (distance, ancestor) in dir.path.ancestors().skip(1).enumerate() {
         let ancestor = match ancestor.as_os_str().is_empty() {
             true => Path::new("."),
             false => ancestor,
         };
         match dir.env.vfs.sync_dir(ancestor) {
-            // Where we may not even look, we can't have created anything.
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && distance > 0 => {}
             synced => synced.map_err(Error::final_io("sync directory", ancestor))?,
         }
     }
@@ -96,6 +112,12 @@ fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
         match Name::of(&name) {
             Name::Segment { id, first_lsn } => found.push(open_segment(dir, &path, id, first_lsn)?),
             Name::LegacySegment => return Err(Error::Legacy { path }),
+            Name::Misnamed => {
+                return Err(Error::Foreign {
+                    path,
+                    why: "its name is almost that of a segment",
+                });
+            }
             Name::Temporary | Name::Other => {}
         }
     }
@@ -164,6 +186,7 @@ fn live_chain(found: &[Entry], low_water: Lsn) -> Result<VecDeque<Entry>> {
         let before = &found[before];
         let before_header = &before.segment.header;
         if before_header.first_lsn > header.first_lsn
+            || before_header.salt != previous.salt
             || previous.end < u64::from(before_header.block_bytes)
         {
             return Err(corrupt(before, 0, "it does not lead to the next segment"));
@@ -199,9 +222,8 @@ struct Durable {
 }
 
 impl Recovery<'_> {
-    /// Makes the tail durable and the log ready to be written. Also tells the ids of the old
-    /// segments that are kept.
-    fn finish(&self, found: &[Entry], mut live: VecDeque<Entry>) -> Result<(Recovered, Vec<u64>)> {
+    /// Makes the tail durable and the log ready to be written.
+    fn finish(&self, found: &[Entry], mut live: VecDeque<Entry>) -> Result<Recovered> {
         let header = &self.last.segment.header;
         let next = NextSegment {
             log_id: header.log_id,
@@ -210,28 +232,33 @@ impl Recovery<'_> {
                 true => Previous {
                     segment_id: header.segment_id,
                     end: self.tail.proven_end,
+                    salt: header.salt,
                 },
                 false => header.previous,
             },
         };
-        let recovered = match self.start_segment(&next) {
+        match self.start_segment(&next) {
             Ok(active) => {
                 if self.has_proven() {
                     live.push_back(self.last_until(self.tail.proven_end));
                 }
-                hand_over(self.dir, self.config, live, active, self.tail.low_water)
+                Ok(hand_over(
+                    self.dir,
+                    self.config,
+                    live,
+                    active,
+                    self.tail.low_water,
+                ))
             }
             Err(Error::Full { .. }) => {
                 let healed = self.heal_in_place()?;
                 // A mark may not have been there any more when it was to be healed.
                 let mut live = live_chain(found, healed.low_water)?;
                 live.push_back(self.last_until(healed.end));
-                self.hand_over_without_segment(live, next, &healed)
+                Ok(self.hand_over_without_segment(live, next, &healed))
             }
-            Err(error) => return Err(error),
-        };
-        let kept = recovered.catalog.segment_ids();
-        Ok((recovered, kept))
+            Err(error) => Err(error),
+        }
     }
 
     fn has_proven(&self) -> bool {
@@ -257,25 +284,41 @@ impl Recovery<'_> {
             tail.low_water,
         )?;
         let mut draft = Draft::begin(self.dir, self.config)?;
-        let mut buffer = FrameBuffer::with_capacity(0);
+        let mut write = |buffer: &mut FrameBuffer| {
+            draft.append(buffer.encode(&Place {
+                segment: &header,
+                offset: draft.end(),
+                durable_lsn: tail.proven,
+                low_water_lsn: tail.low_water,
+            }))?;
+            buffer.clear();
+            Ok(())
+        };
+        // The records are gathered anew: their frames may be small, and the blocks larger now.
+        let room = self.config.tuning.write_buffer_size;
+        let mut buffer = FrameBuffer::with_capacity(room);
         let copied = self.each_unproven(|_, frame, body| {
-            if frame.record_count == 0 {
-                // The header has its mark already.
-                return Ok(());
+            let mut records = Records::of(frame);
+            while let Some((record, payload)) = records.next(body) {
+                let bytes = ENTRY_HEADER_BYTES + payload.len();
+                if !buffer.is_empty() && buffer.body_bytes() + bytes > room {
+                    write(&mut buffer)?;
+                }
+                buffer.push(
+                    Lsn::new(record.lsn),
+                    record.record_type,
+                    TenantId::new(record.tenant_id),
+                    VShardId::new(record.vshard_id),
+                    payload,
+                );
             }
-            draft.append(buffer.encode_again(
-                frame,
-                body,
-                &Place {
-                    segment: &header,
-                    offset: draft.end(),
-                    durable_lsn: tail.proven,
-                    low_water_lsn: frame.low_water_lsn,
-                },
-            ))
+            Ok(())
         })?;
+        if !buffer.is_empty() {
+            write(&mut buffer)?;
+        }
         header.durable_lsn = copied.valid;
-        draft.publish(&header)
+        draft.publish(&header).map_err(full_if_for_space)
     }
 
     /// Hands over the frames behind the proven ones, with their offsets, as they are read now.
@@ -351,6 +394,7 @@ impl Recovery<'_> {
             previous: Previous {
                 segment_id: self.last.segment.header.segment_id,
                 end: healed.end,
+                salt: self.last.segment.header.salt,
             },
             ..next
         };
@@ -364,6 +408,7 @@ impl Recovery<'_> {
                 healed.valid,
                 healed.low_water,
             ),
+            doomed: VecDeque::new(),
         }
     }
 }
@@ -392,6 +437,7 @@ fn hand_over(
     let dir = Arc::clone(dir);
     Recovered {
         catalog: Catalog::new(live),
+        doomed: VecDeque::new(),
         writer: Writer::new(
             dir,
             *config,
@@ -403,18 +449,38 @@ fn hand_over(
     }
 }
 
-/// Removes the segments that a truncation or an earlier recovery left behind, oldest first.
-fn remove_dead(dir: &LogDir, found: &[Entry], kept: &[u64]) -> Result<()> {
-    let dead = found
-        .iter()
-        .filter(|entry| !kept.contains(&entry.segment.header.segment_id));
-    let mut any = false;
-    for entry in dead {
-        dir.remove(&entry.segment.path)?;
-        any = true;
+/// A segment in the making that could not be synced for want of space: nothing relies on it yet,
+/// so recovery can do without.
+fn full_if_for_space(error: Error) -> Error {
+    match error {
+        Error::Io {
+            operation: "sync",
+            path,
+            source,
+        } => Error::io("sync", &path)(source),
+        error => error,
     }
-    match any {
-        true => dir.sync(),
-        false => Ok(()),
+}
+
+/// Removes the segments that a truncation or an earlier recovery left behind, oldest first. Those
+/// that can't be removed harm nobody. The truncated ones are handed back, since the next truncation
+/// has to remove them before any younger one; the others wait for the next open.
+fn remove_dead(dir: &LogDir, found: &[Entry], catalog: &Catalog) -> Result<VecDeque<Entry>> {
+    let kept = catalog.segment_ids();
+    let is_dead = |entry: &&Entry| {
+        kept.binary_search(&entry.segment.header.segment_id)
+            .is_err()
+    };
+    let mut dead: VecDeque<Entry> = found.iter().filter(is_dead).cloned().collect();
+    let mut result = TruncateResult::default();
+    match dir.remove_all(&mut dead, &mut result) {
+        Ok(()) | Err(Error::Io { .. }) => {}
+        Err(error) => return Err(error),
     }
+    if result.segments_deleted > 0 {
+        dir.sync()?;
+    }
+    let oldest = kept.first().copied().expect("a log has a segment");
+    dead.retain(|entry| entry.segment.header.segment_id < oldest);
+    Ok(dead)
 }

@@ -101,15 +101,13 @@ impl WalReader {
         if segment.offset() >= end {
             return Err(self.corrupt(end, "the segment ends early"));
         }
+        let offset = segment.offset();
         match segment.next()? {
             Ok(frame) if frame.first_lsn == self.last.next() => {
                 self.frame = Some((frame, Records::of(&frame)));
                 Ok(())
             }
-            Ok(_) => {
-                let offset = segment.offset();
-                Err(self.corrupt(offset, NotAFrame::Contents.why()))
-            }
+            Ok(_) => Err(self.corrupt(offset, NotAFrame::Contents.why())),
             Err(Stop { offset, why }) => Err(self.corrupt(offset, why.why())),
         }
     }

@@ -4,10 +4,8 @@
 //! removes, or none. In which order the removals reached the disk does not matter then, but they
 //! are asked for oldest first all the same, so that whoever looks at the directory sees no hole.
 
-use std::io::ErrorKind;
-
 use crate::commit::Committer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::segment::catalog::LogDir;
 use crate::types::{Lsn, TruncateResult};
 
@@ -19,19 +17,10 @@ pub(crate) fn truncate_before(
 ) -> Result<TruncateResult> {
     committer.truncate_before(lsn, |doomed| {
         let mut result = TruncateResult::default();
-        while let Some(entry) = doomed.front() {
-            match dir.remove(&entry.segment.path) {
-                // An earlier removal that failed may have been done all the same.
-                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
-                removed => removed?,
-            }
-            result.segments_deleted += 1;
-            result.bytes_reclaimed += entry.file_bytes;
-            doomed.pop_front();
-        }
+        let removed = dir.remove_all(doomed, &mut result);
         if result.segments_deleted > 0 {
             dir.sync().map_err(|error| committer.poison(error))?;
         }
-        Ok(result)
+        removed.map(|()| result)
     })
 }

@@ -123,9 +123,11 @@ impl Default for Builder {
 impl Builder {
     fn segment(&mut self, input: &mut Input<'_>) {
         let before = self.current.take();
-        let (id, end) = match &before {
-            Some(before) => (before.header.segment_id, before.file.1.len() as u64),
-            None => (0, 0),
+        let (id, end, salt) = match &before {
+            Some(Current { header, file, .. }) => {
+                (header.segment_id, file.1.len() as u64, header.salt)
+            }
+            None => (0, 0, [0; 16]),
         };
         self.done.extend(before.map(|before| before.file));
         let id_now = input.number(id.wrapping_add(1));
@@ -139,6 +141,7 @@ impl Builder {
             previous: Previous {
                 segment_id: input.number(id),
                 end: input.number(end),
+                salt,
             },
             block_bytes: input.number(block) as u32,
             salt: [id_now as u8 & 0x7f; 16],

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::checker::{Property, Tally, Violation};
-use crate::disk::{Counts, Lie};
-use crate::run::{Report, run};
+use crate::checker::{Property, Violation};
+use crate::disk::Lie;
+use crate::figures::Figures;
+use crate::run::run;
 use crate::scenario::Scenario;
 use crate::scenario::generate::{Shape, generate};
 use crate::seed::Seed;
@@ -59,24 +60,8 @@ pub struct Summary {
     pub seeds: u64,
     /// Seeds run twice, their traces the same.
     pub twice: u64,
-    /// See [`Report`] for these.
-    pub lives: u64,
-    /// Opens that succeeded and were judged.
-    pub recoveries: u64,
-    /// Crashes within an open.
-    pub crashes_in_recovery: u64,
-    /// Opens that failed for a reason.
-    pub failed_opens: u64,
-    /// Append calls made.
-    pub appends: u64,
-    /// Records whose durability was acknowledged.
-    pub acked: u64,
-    /// Scheduling points passed.
-    pub steps: u64,
-    /// Checks that could have failed.
-    pub tally: Tally,
-    /// Calls, faults and crashes.
-    pub disk: Counts,
+    /// What they did.
+    pub figures: Figures,
     /// The failure of the lowest seed that was found, if there is one.
     pub failure: Option<Failure>,
     /// Whether time ran out before all seeds were run.
@@ -84,31 +69,10 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn add(&mut self, report: &Report) {
-        self.seeds += 1;
-        self.lives += report.lives;
-        self.recoveries += report.recoveries;
-        self.crashes_in_recovery += report.crashes_in_recovery;
-        self.failed_opens += report.failed_opens;
-        self.appends += report.appends;
-        self.acked += report.acked;
-        self.steps += report.steps;
-        self.tally.add(&report.tally);
-        self.disk.add(&report.disk);
-    }
-
     fn merge(&mut self, other: Summary) {
         self.seeds += other.seeds;
         self.twice += other.twice;
-        self.lives += other.lives;
-        self.recoveries += other.recoveries;
-        self.crashes_in_recovery += other.crashes_in_recovery;
-        self.failed_opens += other.failed_opens;
-        self.appends += other.appends;
-        self.acked += other.acked;
-        self.steps += other.steps;
-        self.tally.add(&other.tally);
-        self.disk.add(&other.disk);
+        self.figures.add(&other.figures);
         self.failure = match (self.failure.take(), other.failure) {
             (Some(one), Some(other)) if other.seed.0 < one.seed.0 => Some(other),
             (None, other) => other,
@@ -226,10 +190,11 @@ impl Campaign {
                 return;
             }
         };
-        summary.add(&report);
+        summary.seeds += 1;
+        summary.figures.add(&report.figures);
         let mut violation = report.violation;
         if violation.is_none() && (self.twice || index.is_multiple_of(TWICE_ONE_IN)) {
-            summary.tally.evaluated(Property::Determinism);
+            summary.figures.tally.evaluated(Property::Determinism);
             let again = run(&scenario, false);
             match again.trace.hash == report.trace.hash {
                 true => summary.twice += 1,

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use seawall_sim::campaign::{Campaign, Failure};
 use seawall_sim::disk::Lie;
+use seawall_sim::mutants::{Step, Suite, Trouble};
 use seawall_sim::report::failure::save_and_tell;
 use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
@@ -36,7 +37,9 @@ Examples:
   cargo sim run 7 --seeds 20000       twenty thousand, from seed 7 on
   cargo sim run $(git rev-parse HEAD) --time 60s
   cargo sim replay 0x1f --trace       one seed again, with everything that happened
-  cargo sim replay sim-failures/0x1f.toml";
+  cargo sim replay sim-failures/0x1f.toml
+  cargo sim mutants                   every mistake in sim/mutants
+  cargo sim mutants b08 b25 --seeds 100000";
 
 /// Runs the seawall log on a simulated disk under a seeded scheduler, with crashes.
 #[derive(Parser)]
@@ -52,6 +55,8 @@ enum Command {
     Run(RunArgs),
     /// Run one seed, or one scenario file, and print the hash of its trace.
     Replay(ReplayArgs),
+    /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
+    Mutants(MutantsArgs),
 }
 
 #[derive(Args)]
@@ -96,6 +101,27 @@ struct ReplayArgs {
     shape: Option<Shape>,
 }
 
+#[derive(Args)]
+struct MutantsArgs {
+    /// The mutants to plant: the beginnings of their names. Default: all in sim/mutants.
+    names: Vec<String>,
+    /// How many seeds a mutant has to survive.
+    #[arg(long, default_value_t = 20_000)]
+    seeds: u64,
+    /// Begin no seed of a mutant after this time.
+    #[arg(long, value_parser = parse_time, default_value = "60s")]
+    time: Duration,
+    /// The first seed, for each mutant the same.
+    #[arg(long, default_value = "1")]
+    seed: Seed,
+    /// How many processors a build may use. Default: all. Seeds are run on one, in their order.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Print the outcome as one JSON object on the last line of standard output.
+    #[arg(long)]
+    json: bool,
+}
+
 fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time like 90s, 30m or 8h");
     let (number, unit) = text.split_at(text.len().saturating_sub(1));
@@ -126,6 +152,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run_campaign(&args),
             Command::Replay(args) => replay(&args),
+            Command::Mutants(args) => run_mutants(args),
         }
     }
 }
@@ -237,7 +264,10 @@ fn replay(args: &ReplayArgs) -> ExitCode {
     }
     println!(
         "{} lives, {} recoveries checked, {} appends, {} acknowledged",
-        report.lives, report.recoveries, report.appends, report.acked
+        report.figures.lives,
+        report.figures.recoveries,
+        report.figures.appends,
+        report.figures.acked
     );
     println!("trace {:016x}", report.trace.hash);
     let code = match &report.violation {
@@ -286,6 +316,69 @@ fn parse(path: &Path, text: &str) -> Result<Scenario, String> {
     // One line tells more than the excerpt with arrows that follows it.
     let first_line = |error: String| error.lines().collect::<Vec<_>>().join(" ");
     Scenario::parse(text).map_err(|error| format!("{}: {}", path.display(), first_line(error)))
+}
+
+fn run_mutants(args: MutantsArgs) -> ExitCode {
+    let suite = Suite {
+        names: args.names,
+        seed: args.seed,
+        seeds: args.seeds,
+        time: args.time,
+        jobs: args.jobs,
+    };
+    println!("seed {}, {} seeds for each", suite.seed, suite.seeds);
+    let bar = mutants_bar();
+    let outcome = suite.run(|step| match step {
+        Step::Begins(name, done, of) => {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+            bar.set_message(name.to_owned());
+            if bar.is_hidden() {
+                println!("{done}/{of} {name}");
+            }
+        }
+        Step::Done(verdict) => {
+            let line = format!("{} {}", verdict.state.name(), verdict.name);
+            match bar.is_hidden() {
+                true => println!("  {}", verdict.state.name()),
+                false => bar.println(line),
+            }
+        }
+    });
+    bar.finish_and_clear();
+    let code = match outcome {
+        Ok(outcome) => {
+            println!("{}", outcome.text());
+            if args.json {
+                println!("{}", outcome.json());
+            }
+            outcome.exit_code()
+        }
+        Err(Trouble::Usage(story)) => {
+            eprintln!("error: {story}");
+            2
+        }
+        Err(Trouble::Original(finding)) => {
+            let code = finding.exit_code.unwrap_or(17);
+            let seed = finding.seed.unwrap_or_default();
+            eprintln!(
+                "error: the log fails without any mutant, exit code {code}: {}\ncargo sim replay {seed}",
+                finding.story
+            );
+            u8::try_from(code).unwrap_or(17)
+        }
+    };
+    flush();
+    ExitCode::from(code)
+}
+
+fn mutants_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{elapsed_precise} {bar:40} {pos}/{len} {msg}";
+    let style = ProgressStyle::with_template(template).expect("the template is fixed");
+    ProgressBar::new(1).with_style(style)
 }
 
 fn progress_bar(seeds: Option<u64>) -> ProgressBar {

@@ -96,7 +96,7 @@ pub struct Model {
     appends: Vec<Append>,
     /// The append that has each LSN; the first is that of LSN 1.
     by_lsn: Vec<Option<AppendId>>,
-    /// The highest LSN that a call returned.
+    /// The highest LSN that a call returned, or a reader or a recovery showed.
     pub accepted: u64,
     /// Everything up to here was acknowledged as durable.
     pub acked: u64,
@@ -264,6 +264,7 @@ impl Model {
             _ => {
                 self.by_lsn[lsn as usize - 1] = Some(id);
                 self.appends[id.0 as usize].fate = Fate::Accepted(lsn);
+                self.accepted = self.accepted.max(lsn);
                 Ok(())
             }
         }

@@ -11,11 +11,11 @@ use std::path::Path;
 use seawall::{WalConfig, WalManager, WalTuning};
 
 use crate::checker::{
-    Property, Recovered, Tally, Violation, ensure, errors, hidden_work, judge_recovery, lsn,
-    progress,
+    Property, Recovered, Violation, ensure, errors, hidden_work, judge_recovery, lsn, progress,
 };
 use crate::choice::{Choices, Purpose, Ratio};
-use crate::disk::{Counts, Mode, Strategy};
+use crate::disk::{Mode, Strategy};
+use crate::figures::Figures;
 use crate::scenario::{How, Life, LogShape, Op, Scenario};
 use crate::sched::Scheduler;
 use crate::sched::outcome::Outcome;
@@ -37,24 +37,8 @@ pub struct Report {
     pub violation: Option<Violation>,
     /// Everything that happened.
     pub trace: Recorded,
-    /// Checks that could have failed.
-    pub tally: Tally,
-    /// Calls, faults and crashes.
-    pub disk: Counts,
-    /// Lives begun.
-    pub lives: u64,
-    /// Opens that succeeded and were judged.
-    pub recoveries: u64,
-    /// Crashes within an open.
-    pub crashes_in_recovery: u64,
-    /// Opens that failed for a reason.
-    pub failed_opens: u64,
-    /// Append calls made.
-    pub appends: u64,
-    /// Records whose durability was acknowledged.
-    pub acked: u64,
-    /// Scheduling points passed.
-    pub steps: u64,
+    /// What it did.
+    pub figures: Figures,
 }
 
 /// Runs a scenario; `with_text` keeps the trace's lines.
@@ -65,12 +49,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         choices: Choices::new(scenario.seed.0),
         world: World::new(&scenario.disk, Choices::new(scenario.seed.0)),
         session: Session::default(),
-        lives: 0,
-        recoveries: 0,
-        crashes_in_recovery: 0,
-        failed_opens: 0,
-        acked: 0,
-        steps: 0,
+        figures: Figures::default(),
         shape: None,
     };
     let result = runner.run();
@@ -82,12 +61,7 @@ struct Runner<'a> {
     choices: Choices,
     world: World,
     session: Session,
-    lives: u64,
-    recoveries: u64,
-    crashes_in_recovery: u64,
-    failed_opens: u64,
-    acked: u64,
-    steps: u64,
+    figures: Figures,
     /// How the log was opened last.
     shape: Option<LogShape>,
 }
@@ -108,23 +82,16 @@ impl Runner<'_> {
         self.demand_progress()
     }
 
-    fn report(self, violation: Option<Violation>) -> Report {
-        let (mut tally, at_the_gate) = self.world.take_findings();
-        tally.add(&self.session.tally.borrow());
-        let appends = self.session.model.borrow().appends();
-        let disk = self.world.with_disk(|disk| disk.counts().clone());
+    fn report(mut self, violation: Option<Violation>) -> Report {
+        let (at_the_gate, violation_there) = self.world.take_findings();
+        self.figures.tally.add(&self.session.tally.borrow());
+        self.figures.tally.add(&at_the_gate);
+        self.figures.appends = self.session.model.borrow().appends();
+        self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
-            violation: violation.or(at_the_gate),
+            violation: violation.or(violation_there),
             trace: trace::finish(),
-            tally,
-            disk,
-            lives: self.lives,
-            recoveries: self.recoveries,
-            crashes_in_recovery: self.crashes_in_recovery,
-            failed_opens: self.failed_opens,
-            appends,
-            acked: self.acked,
-            steps: self.steps,
+            figures: self.figures,
         }
     }
 
@@ -133,8 +100,8 @@ impl Runner<'_> {
         self.begin(life);
         let wal = OnceCell::new();
         match self.open(life, &wal)? {
-            Opened::Crashed => self.crashes_in_recovery += 1,
-            Opened::Failed => self.failed_opens += 1,
+            Opened::Crashed => self.figures.crashes_in_recovery += 1,
+            Opened::Failed => self.figures.failed_opens += 1,
             Opened::Log => {
                 let wal = wal.get().expect("it was opened");
                 let outcome = self.work(life, wal)?;
@@ -149,11 +116,16 @@ impl Runner<'_> {
     }
 
     fn begin(&mut self, life: &Life) {
-        self.lives += 1;
-        trace::line(|| format!("life {} begins, to end with {}", self.lives, life.end));
-        trace::mix(self.lives);
+        self.figures.lives += 1;
+        trace::line(|| {
+            format!(
+                "life {} begins, to end with {}",
+                self.figures.lives, life.end
+            )
+        });
+        trace::mix(self.figures.lives);
         let crash = life.end.at.filter(|_| !self.scenario.without_crashes);
-        self.world.begin_life(self.lives, crash);
+        self.world.begin_life(self.figures.lives, crash);
         self.world.with_disk(|disk| disk.set_calm(life.calm));
         self.session.model.borrow_mut().is_poisoned = false;
     }
@@ -188,7 +160,7 @@ impl Runner<'_> {
     }
 
     fn judge(&mut self, recovered: &Recovered, shape: LogShape) -> Result<(), Violation> {
-        self.recoveries += 1;
+        self.figures.recoveries += 1;
         let mut tally = self.session.tally.borrow_mut();
         tally.evaluated(Property::Opens);
         if self.shape.is_some_and(|last| last != shape) && !recovered.records.is_empty() {
@@ -201,7 +173,7 @@ impl Runner<'_> {
         });
         trace::mix(recovered.next_lsn);
         let mut model = self.session.model.borrow_mut();
-        self.acked += model.acked.saturating_sub(model.shown);
+        self.figures.acked += model.acked.saturating_sub(model.shown);
         judge_recovery(&mut model, recovered, &mut tally)
     }
 
@@ -220,7 +192,7 @@ impl Runner<'_> {
             };
             client.work(&clients[index]);
         });
-        self.steps += Scheduler::of_this_thread().steps();
+        self.figures.steps += Scheduler::of_this_thread().steps();
         match self.session.violation.take() {
             Some(violation) => Err(violation),
             None => {
@@ -276,7 +248,7 @@ impl Runner<'_> {
         if self.scenario.without_crashes {
             return;
         }
-        let mut stream = self.choices.stream(Purpose::Crash, self.lives);
+        let mut stream = self.choices.stream(Purpose::Crash, self.figures.lives);
         self.world.with_disk(|disk| {
             let text = match (how, strategy) {
                 (How::Kill, _) => {
@@ -286,7 +258,7 @@ impl Runner<'_> {
                 (_, Some(strategy)) => disk.power_cut_with(strategy, &mut stream).name(),
                 (_, None) => disk.power_cut(&mut stream).name(),
             };
-            trace::line(|| format!("life {} is over: {text}", self.lives));
+            trace::line(|| format!("life {} is over: {text}", self.figures.lives));
             trace::mix_bytes(text.as_bytes());
         });
     }
@@ -347,9 +319,11 @@ impl Runner<'_> {
     /// Each life promises to end in a crash; a run without them proves nothing.
     fn check_promise(&self) -> Result<(), Violation> {
         self.session.tally.borrow_mut().evaluated(Property::Vacuity);
-        let came = self.world.with_disk(|disk| disk.counts().kills + disk.counts().power_cuts);
-        ensure(Property::Vacuity, came >= self.lives, || {
-            format!("{} crashes were promised, {came} came", self.lives)
+        let came = self
+            .world
+            .with_disk(|disk| disk.counts().kills + disk.counts().power_cuts);
+        ensure(Property::Vacuity, came >= self.figures.lives, || {
+            format!("{} crashes were promised, {came} came", self.figures.lives)
         })
     }
 
@@ -357,7 +331,7 @@ impl Runner<'_> {
     fn schedule(&self, life: &Life, part: u64, tasks: usize, body: &dyn Fn(usize)) -> Outcome {
         let stream = self
             .choices
-            .stream(Purpose::Schedule, self.lives * 4 + part);
+            .stream(Purpose::Schedule, self.figures.lives * 4 + part);
         let remaining = match part {
             1 => life
                 .clients

@@ -108,24 +108,17 @@ fn a_flipped_bit_never_becomes_a_record() {
     assert!(caught > 0);
 }
 
-/// A few of these runs fail earlier, where a disk that went read-only is never mounted again.
 #[test]
 fn a_harness_without_crashes_is_caught_by_each_run_alone() {
     let campaign = Campaign {
         without_crashes: true,
         ..campaign(None)
     };
-    let mut vacuous = 0;
     for index in 0..SEEDS / 2 {
         let report = run(&campaign.scenario(index), false);
         let violation = report.violation.expect("crashes were promised");
-        vacuous += u64::from(violation.property.class() == Class::Vacuity);
+        assert_eq!(violation.property.class(), Class::Vacuity, "seed {index}");
     }
-    println!(
-        "{vacuous} of {} runs without crashes were vacuous",
-        SEEDS / 2
-    );
-    assert!(vacuous > SEEDS / 2 * 9 / 10);
 }
 
 #[test]
@@ -151,7 +144,7 @@ fn a_campaign_in_which_nothing_happened_is_vacuous() {
 fn the_command_line_tells_a_failure_and_how_to_see_it_again() {
     let check = |option: &[&str], codes: &[i32]| {
         let scratch = tempfile::tempdir().expect("a directory");
-        let mut args = vec!["run", "2", "--seeds", "1000", "--jobs", "1"];
+        let mut args = vec!["run", "1", "--seeds", "1000", "--jobs", "1"];
         args.extend(option);
         let (code, told) = simulate(scratch.path(), &args);
         assert!(codes.contains(&code), "{option:?} ends with {code}: {told}");

@@ -68,7 +68,7 @@ impl Vfs for OsVfs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        fs::File::open(path)?.sync_all()
+        sync_all(&fs::File::open(path)?)
     }
 }
 
@@ -88,8 +88,31 @@ fn ask_direct(_: &mut fs::OpenOptions, direct: bool) -> io::Result<()> {
     }
 }
 
-/// A file of the operating system. On macOS std's syncs are `F_FULLFSYNC`.
+// std repeats an interrupted sync until it succeeds; here an interrupted sync is a failed one, and
+// whoever asked for it has to hear of that.
+#[cfg(target_os = "linux")]
+fn sync_data(file: &fs::File) -> io::Result<()> {
+    rustix::fs::fdatasync(file).map_err(io::Error::from)
+}
+
+#[cfg(target_os = "linux")]
+fn sync_all(file: &fs::File) -> io::Result<()> {
+    rustix::fs::fsync(file).map_err(io::Error::from)
+}
+
+// On macOS std's syncs are `F_FULLFSYNC`, which is worth more than its patience costs.
 // Source: the standard library's documentation of `File::sync_all`, "Platform-specific behavior".
+#[cfg(not(target_os = "linux"))]
+fn sync_data(file: &fs::File) -> io::Result<()> {
+    file.sync_data()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_all(file: &fs::File) -> io::Result<()> {
+    file.sync_all()
+}
+
+/// A file of the operating system.
 #[derive(Debug)]
 struct OsFile {
     inner: fs::File,
@@ -105,11 +128,11 @@ impl File for OsFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.inner.sync_data()
+        sync_data(&self.inner)
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.inner.sync_all()
+        sync_all(&self.inner)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -14,15 +14,16 @@ use crate::types::{Lsn, RecordHeader, TenantId, VShardId};
 pub const FRAME_HEADER_BYTES: usize = 64;
 /// The encoded size in bytes of what precedes each payload in a frame's body.
 pub const ENTRY_HEADER_BYTES: usize = 12;
-/// The largest body of a frame in bytes: one record at its limit.
-pub const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + ENTRY_HEADER_BYTES;
+/// The largest body of a frame in bytes: one record at its limit, and room for what sealing it
+/// may add.
+pub const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 4096;
 
 const MAGIC: [u8; 4] = *b"WALf";
 const HEADER_CHECKSUM_AT: usize = FRAME_HEADER_BYTES - 4;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u16)]
 pub enum FrameKind {
     /// Records, or none: then the frame only carries its promise and low-water mark.
     Records = 1,
@@ -57,7 +58,8 @@ pub enum NotAFrame {
     Header,
     /// The header holds, but the body's checksum does not.
     Body,
-    /// Both checksums hold, but the contents contradict each other.
+    /// The checksums hold, but the contents contradict each other, or are of a kind that this
+    /// version does not know. No crash leaves such a frame.
     Contents,
 }
 
@@ -77,7 +79,7 @@ impl FrameHeader {
     /// Reads the header of the frame at `offset` of `segment`. Bytes behind it are ignored.
     ///
     /// # Errors
-    /// [`NotAFrame::Short`] or [`NotAFrame::Header`].
+    /// [`NotAFrame::Short`], [`NotAFrame::Header`] or [`NotAFrame::Contents`].
     pub fn decode(
         bytes: &[u8],
         segment: &SegmentHeader,
@@ -91,10 +93,11 @@ impl FrameHeader {
         {
             return Err(NotAFrame::Header);
         }
-        let kind = match u32_at(bytes, 4) {
-            1 => FrameKind::Records,
-            2 => FrameKind::Footer,
-            _ => return Err(NotAFrame::Header),
+        // From here on the header is what a writer wrote: no crash makes the rest of it wrong.
+        let kind = match (u16_at(bytes, 4), u16_at(bytes, 6)) {
+            (1, 0) => FrameKind::Records,
+            (2, 0) => FrameKind::Footer,
+            _ => return Err(NotAFrame::Contents),
         };
         let header = FrameHeader {
             kind,
@@ -107,7 +110,7 @@ impl FrameHeader {
         };
         match header.is_sound() {
             true => Ok(header),
-            false => Err(NotAFrame::Header),
+            false => Err(NotAFrame::Contents),
         }
     }
 
@@ -335,7 +338,8 @@ impl FrameBuffer {
         let body = &rest[..self.len - FRAME_HEADER_BYTES];
         let body_bytes = u32::try_from(body.len()).expect("at most BODY_BYTES_MAX");
         header[0..4].copy_from_slice(&MAGIC);
-        header[4..8].copy_from_slice(&(kind as u32).to_le_bytes());
+        header[4..6].copy_from_slice(&(kind as u16).to_le_bytes());
+        header[6..8].fill(0);
         header[8..16].copy_from_slice(&place.segment.segment_id.to_le_bytes());
         header[16..24].copy_from_slice(&place.offset.to_le_bytes());
         header[24..32].copy_from_slice(&first_lsn.as_u64().to_le_bytes());

@@ -49,6 +49,8 @@ pub struct Previous {
     pub segment_id: u64,
     /// The offset in bytes where its last frame ends. What lies behind is not part of the log.
     pub end: u64,
+    /// Its salt: another file with the same number is not it.
+    pub salt: [u8; 16],
 }
 
 /// Why bytes are not the header of a segment.
@@ -79,6 +81,7 @@ impl SegmentHeader {
         bytes[80..96].copy_from_slice(&self.salt);
         bytes[96..104].copy_from_slice(&self.key_id.to_le_bytes());
         bytes[104..120].copy_from_slice(&self.key_check);
+        bytes[120..136].copy_from_slice(&self.previous.salt);
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -117,12 +120,13 @@ impl SegmentHeader {
             previous: Previous {
                 segment_id: u64_at(bytes, 64),
                 end: u64_at(bytes, 72),
+                salt: array_at(bytes, 120),
             },
             salt: array_at(bytes, 80),
             key_id: u64_at(bytes, 96),
             key_check: array_at(bytes, 104),
         };
-        match header.is_sound() && bytes[120..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
+        match header.is_sound() && bytes[136..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
             true => Ok(header),
             false => Err(NotAHeader::Damaged("the header contradicts itself")),
         }
@@ -157,6 +161,7 @@ mod tests {
             previous: Previous {
                 segment_id: 6,
                 end: 8192,
+                salt: [3; 16],
             },
             block_bytes: 4096,
             salt: [9; 16],

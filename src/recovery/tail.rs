@@ -28,6 +28,7 @@ pub(super) struct Tail {
 
 /// A valid frame that nothing has proven so far.
 struct Unproven {
+    first_lsn: Lsn,
     last_lsn: Lsn,
     end: u64,
     low_water: Lsn,
@@ -49,17 +50,25 @@ impl Tail {
             low_water: header.low_water_lsn,
             proven_low_water: header.low_water_lsn,
         };
+        let corrupt = |tail: &Tail, offset, why: NotAFrame| Error::Corrupt {
+            segment: last.segment.path.clone(),
+            offset,
+            lsn: tail.valid.next(),
+            why: why.why(),
+        };
         let mut unproven = VecDeque::new();
         let stop = loop {
+            let offset = reader.offset();
             let frame = match reader.next()? {
                 Ok(frame) if frame.first_lsn == tail.valid.next() => frame,
-                Ok(_) => break Some(tail.out_of_order()),
-                Err(stop) => break Some(stop),
+                Ok(_) => return Err(corrupt(&tail, offset, NotAFrame::Contents)),
+                Err(stop) => break stop,
             };
             tail.proven = tail.proven.max(frame.durable_lsn);
             tail.low_water = tail.low_water.max(frame.low_water_lsn);
             if frame.kind == FrameKind::Footer {
-                break None;
+                let why = NotAFrame::Short;
+                break Stop { offset, why };
             }
             tail.valid = frame.last_lsn();
             tail.end = reader.offset();
@@ -67,6 +76,7 @@ impl Tail {
             // proven only with a later one that has.
             if frame.record_count > 0 {
                 unproven.push_back(Unproven {
+                    first_lsn: frame.first_lsn,
                     last_lsn: tail.valid,
                     end: tail.end,
                     low_water: tail.low_water,
@@ -74,26 +84,17 @@ impl Tail {
                 tail.settle(&mut unproven);
             }
         };
-        if let Some(stop) = stop {
-            tail.look_beyond(&mut reader, u64::from(header.block_bytes), stop.offset)?;
-            if tail.proven > tail.valid {
-                return Err(Error::Corrupt {
-                    segment: last.segment.path.clone(),
-                    offset: stop.offset,
-                    lsn: tail.valid.next(),
-                    why: stop.why.why(),
-                });
-            }
+        tail.look_beyond(&mut reader, u64::from(header.block_bytes), stop.offset)?;
+        if tail.proven > tail.valid || stop.why == NotAFrame::Contents {
+            return Err(corrupt(&tail, stop.offset, stop.why));
         }
         tail.settle(&mut unproven);
-        Ok(tail)
-    }
-
-    /// A frame whose LSNs do not follow ends the valid ones like any other damage.
-    fn out_of_order(&self) -> Stop {
-        Stop {
-            offset: self.end,
-            why: NotAFrame::Contents,
+        // Syncs cover whole frames, so no promise ends within one.
+        match unproven.front() {
+            Some(frame) if frame.first_lsn <= tail.proven => {
+                Err(corrupt(&tail, tail.proven_end, NotAFrame::Contents))
+            }
+            _ => Ok(tail),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,17 +15,20 @@ use crate::env::Env;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::format::header::SegmentHeader;
-use crate::types::{Lsn, SegmentMeta};
+use crate::types::{Lsn, SegmentMeta, TruncateResult};
 
 /// The name under which a segment is made.
 pub(crate) const TEMPORARY: &str = "next.wal.tmp";
 /// The name of the file that holds the writer's lock.
 pub(crate) const LOCK: &str = "LOCK";
 
-/// The log's directory, and the world that it is in.
+/// The log's directory, locked, and the world that it is in. The log and its readers share it:
+/// as long as one of them lives, nobody else opens the log.
 pub(crate) struct LogDir {
     pub(crate) env: Env,
     pub(crate) path: PathBuf,
+    // Held, never used: it keeps the lock.
+    pub(crate) _lock: Arc<dyn File>,
 }
 
 impl LogDir {
@@ -46,17 +50,43 @@ impl LogDir {
         uninterrupted(|| self.env.vfs.open(path, OpenHow::Read)).map_err(Error::io("open", path))
     }
 
+    /// Removes the files of segments that are no longer part of the log, oldest first, up to the
+    /// first that can't be removed. The removals are durable after [`LogDir::sync`].
+    pub(crate) fn remove_all(
+        &self,
+        doomed: &mut VecDeque<Entry>,
+        result: &mut TruncateResult,
+    ) -> Result<()> {
+        while let Some(entry) = doomed.front() {
+            match self.remove(&entry.segment.path) {
+                // An earlier removal that failed may have been done all the same.
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+            result.segments_deleted += 1;
+            result.bytes_reclaimed += entry.file_bytes;
+            doomed.pop_front();
+        }
+        Ok(())
+    }
+
     pub(crate) fn remove(&self, path: &Path) -> Result<()> {
-        uninterrupted(|| self.env.vfs.remove_file(path)).map_err(Error::io("remove", path))
+        let removed = uninterrupted(|| self.env.vfs.remove_file(path));
+        removed.map_err(Error::final_io("remove", path))
     }
 }
 
 /// What a name in the log's directory stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    Segment { id: u64, first_lsn: Lsn },
+    Segment {
+        id: u64,
+        first_lsn: Lsn,
+    },
     LegacySegment,
     Temporary,
+    /// It looks like a segment's, but is none.
+    Misnamed,
     Other,
 }
 
@@ -74,8 +104,11 @@ impl Name {
         let digits = name
             .strip_prefix("wal-")
             .and_then(|rest| rest.strip_suffix(".seg"));
-        match digits.is_some_and(|digits| number(digits, 20).is_some()) {
-            true => Name::LegacySegment,
+        if digits.is_some_and(|digits| number(digits, 20).is_some()) {
+            return Name::LegacySegment;
+        }
+        match name.starts_with("seg-") || name.ends_with(".wal") {
+            true => Name::Misnamed,
             false => Name::Other,
         }
     }
@@ -215,8 +248,8 @@ mod tests {
         check("wal-00000000000000000001.seg", Name::LegacySegment);
         check("next.wal.tmp", Name::Temporary);
         check("LOCK", Name::Other);
-        check("seg-7-123.wal", Name::Other);
-        check("seg-000000000+-00000000000000000123.wal", Name::Other);
-        check("seg-0000000007-99999999999999999999.wal", Name::Other);
+        check("seg-7-123.wal", Name::Misnamed);
+        check("seg-000000000+-00000000000000000123.wal", Name::Misnamed);
+        check("seg-0000000007-99999999999999999999.wal", Name::Misnamed);
     }
 }

@@ -21,11 +21,12 @@ const READ_BYTES: u64 = 256 << 10;
 /// Reads and checks the header of the segment file at `path`.
 ///
 /// # Errors
-/// [`Error::Foreign`], [`Error::Version`], [`Error::Corrupt`] or [`Error::Io`].
+/// [`Error::Foreign`], [`Error::Version`], [`Error::Encrypted`], [`Error::Corrupt`] or
+/// [`Error::Io`].
 pub(crate) fn read_header(file: &dyn File, path: &Path, first_lsn: Lsn) -> Result<SegmentHeader> {
     let mut bytes = [0; HEADER_BYTES];
     let count = read_full(file, 0, &mut bytes).map_err(Error::io("read", path))?;
-    SegmentHeader::decode(&bytes[..count]).map_err(|not| match not {
+    let header = SegmentHeader::decode(&bytes[..count]).map_err(|not| match not {
         NotAHeader::Magic => Error::Foreign {
             path: path.to_owned(),
             why: "it does not begin as a segment does",
@@ -40,7 +41,13 @@ pub(crate) fn read_header(file: &dyn File, path: &Path, first_lsn: Lsn) -> Resul
             lsn: first_lsn,
             why,
         },
-    })
+    })?;
+    match header.key_id {
+        0 => Ok(header),
+        _ => Err(Error::Encrypted {
+            path: path.to_owned(),
+        }),
+    }
 }
 
 /// Where and why a segment could not be read on.

@@ -11,6 +11,7 @@ use super::active::{ActiveSegment, Draft};
 use super::catalog::LogDir;
 use crate::config::WalConfig;
 use crate::error::{Error, Result};
+use crate::format::NUMBER_LIMIT;
 use crate::format::frame::{FrameBuffer, FrameKind, Place};
 use crate::format::header::{LogId, Previous, SegmentHeader};
 use crate::types::{Lsn, WalStats};
@@ -148,6 +149,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes the staged frame and makes everything written durable: even where the staged frame
+    /// finds no space, what was written before it.
+    pub(crate) fn write_and_sync(&mut self) -> Result<()> {
+        let written = self.write_staged();
+        if matches!(written, Ok(()) | Err(Error::Full { .. })) && self.durable < self.written {
+            self.sync()?;
+        }
+        written
+    }
+
     /// Makes everything written so far durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
         // Captured before the sync: what is written while it runs is not covered by it.
@@ -178,7 +189,8 @@ impl Writer {
         self.sync()
     }
 
-    /// Seals the active segment with a footer, everything in it durable.
+    /// Seals the active segment with a footer: everything in it is durable, and says so. After
+    /// [`Error::Full`] it is durable, but not sealed.
     pub(crate) fn seal(&mut self) -> Result<()> {
         let Some(active) = &self.active else {
             return Ok(());
@@ -186,21 +198,23 @@ impl Writer {
         if !active.is_synced() {
             self.sync()?;
         }
-        let active = self.active.as_ref().expect("it was there");
-        self.next.previous = Previous {
-            segment_id: active.header().segment_id,
-            end: active.end(),
-        };
-        match self.append_bare(FrameKind::Footer) {
-            Ok(()) => self.sync()?,
-            // The next segment's header says all that the footer says, so one that finds no
-            // space may be missing.
-            Err(Error::Full { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        let sealed = self.active.take().expect("it was there");
-        self.sealed = Some((sealed.header().segment_id, sealed.end()));
+        let end = self.active.as_ref().expect("it was there").end();
+        self.append_bare(FrameKind::Footer)?;
+        self.sync()?;
+        self.retire(end);
         Ok(())
+    }
+
+    /// Writes no more to the active segment, whose frames of the log end at `end`.
+    fn retire(&mut self, end: u64) {
+        let retired = self.active.take().expect("callers have seen it");
+        let header = retired.header();
+        self.next.previous = Previous {
+            segment_id: header.segment_id,
+            end,
+            salt: header.salt,
+        };
+        self.sealed = Some((header.segment_id, retired.end()));
     }
 
     fn append_bare(&mut self, kind: FrameKind) -> Result<()> {
@@ -229,7 +243,12 @@ impl Writer {
             if fits || active.is_fresh() {
                 return Ok(());
             }
-            self.seal()?;
+            let end = active.end();
+            match self.seal() {
+                // The next segment's header says all that the footer says.
+                Err(Error::Full { .. }) => self.retire(end),
+                sealed => sealed?,
+            }
         }
         self.start_segment()
     }
@@ -237,6 +256,7 @@ impl Writer {
     fn start_segment(&mut self) -> Result<()> {
         // The seal made everything written durable, so the new header may promise it.
         assert_eq!(self.written, self.durable);
+        assert!(self.next.segment_id < NUMBER_LIMIT);
         let header = self.next.header(
             &self.dir,
             &self.config,

@@ -21,6 +21,7 @@ prop_compose! {
         (durable, first, low_water) in (1..LIMIT)
             .prop_flat_map(|durable| (Just(durable), 1..=durable + 1, 1..=durable + 1)),
         (log_id, salt, key_check) in any::<([u8; 16], [u8; 16], [u8; 16])>(),
+        previous_salt in any::<[u8; 16]>(),
         (end, key_id) in any::<(u64, u64)>(),
         block in 9..=16u32,
     ) -> SegmentHeader {
@@ -30,7 +31,7 @@ prop_compose! {
             first_lsn: Lsn::new(first),
             durable_lsn: Lsn::new(durable),
             low_water_lsn: Lsn::new(low_water),
-            previous: Previous { segment_id: before, end },
+            previous: Previous { segment_id: before, end, salt: previous_salt },
             block_bytes: 1 << block,
             salt,
             key_id,

@@ -93,7 +93,7 @@ pub struct Knobs {
     /// such pages are rare already.
     pub evict: Ratio,
     /// An open, create, rename, removal, mkdir or listing fails; a change is done all the same
-    /// every second time. 0 to 1/100.
+    /// every second time. 0 to 4/100.
     pub metadata_error: Ratio,
     /// How the disk lies, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]

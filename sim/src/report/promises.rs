@@ -16,13 +16,13 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         }
     };
     for &fault in Fault::ALL.iter().filter(|fault| is_promised(**fault)) {
-        expect("fault", fault.name(), summary.disk.faults(fault));
+        expect("fault", fault.name(), summary.figures.disk.faults(fault));
     }
     for &strategy in Strategy::ALL {
         expect(
             "power cut",
             strategy.name(),
-            summary.disk.strategies(strategy),
+            summary.figures.disk.strategies(strategy),
         );
     }
     // The simulator judges itself by stopping, and counts nothing.
@@ -30,16 +30,20 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         .iter()
         .filter(|&&one| one != Property::Simulator)
     {
-        expect("check", property.name(), summary.tally.of(property));
+        expect("check", property.name(), summary.figures.tally.of(property));
     }
-    expect("crash", "kill", summary.disk.kills);
+    expect("crash", "kill", summary.figures.disk.kills);
     expect(
         "crash",
         "power cut that lost something",
-        summary.disk.power_cuts_lossy,
+        summary.figures.disk.power_cuts_lossy,
     );
-    expect("crash", "in recovery", summary.crashes_in_recovery);
-    expect("open", "that failed for a reason", summary.failed_opens);
+    expect("crash", "in recovery", summary.figures.crashes_in_recovery);
+    expect(
+        "open",
+        "that failed for a reason",
+        summary.figures.failed_opens,
+    );
     broken
 }
 

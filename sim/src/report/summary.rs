@@ -46,28 +46,29 @@ impl Outcome<'_> {
     /// Opens judged per second of processor time.
     pub fn recoveries_per_cpu_second(&self) -> u64 {
         let micros = self.cpu.as_micros().max(1);
-        (u128::from(self.summary.recoveries) * 1_000_000 / micros) as u64
+        (u128::from(self.summary.figures.recoveries) * 1_000_000 / micros) as u64
     }
 
     /// The summary for people.
     pub fn text(&self) -> String {
         let summary = self.summary;
-        let disk = &summary.disk;
+        let figures = &summary.figures;
+        let disk = &figures.disk;
         let mut text = String::new();
         let mut line = |text_line: String| {
             writeln!(text, "{text_line}").expect("writing to a string");
         };
         line(format!(
             "{} seeds, {} of them twice; {} lives, {} recoveries checked, {} opens failed for a reason",
-            summary.seeds, summary.twice, summary.lives, summary.recoveries, summary.failed_opens
+            summary.seeds, summary.twice, figures.lives, figures.recoveries, figures.failed_opens
         ));
         line(format!(
             "{} appends, {} acknowledged; {} scheduling points",
-            summary.appends, summary.acked, summary.steps
+            figures.appends, figures.acked, figures.steps
         ));
         line(format!(
             "{} power cuts ({} lost something), {} kills, {} crashes in recovery",
-            disk.power_cuts, disk.power_cuts_lossy, disk.kills, summary.crashes_in_recovery
+            disk.power_cuts, disk.power_cuts_lossy, disk.kills, figures.crashes_in_recovery
         ));
         line(list(
             "power cuts",
@@ -85,7 +86,7 @@ impl Outcome<'_> {
             "checks",
             Property::ALL,
             |one| one.name(),
-            |one| summary.tally.of(one),
+            |one| figures.tally.of(one),
         ));
         line(list(
             "calls",
@@ -117,7 +118,8 @@ impl Outcome<'_> {
     /// The summary for programs.
     pub fn json(&self) -> Value {
         let summary = self.summary;
-        let disk = &summary.disk;
+        let figures = &summary.figures;
+        let disk = &figures.disk;
         let failure = summary.failure.as_ref().map(|failure| {
             json!({
                 "seed": failure.seed.to_string(),
@@ -131,19 +133,19 @@ impl Outcome<'_> {
             "failure": failure,
             "seeds": summary.seeds,
             "seeds_twice": summary.twice,
-            "lives": summary.lives,
-            "recoveries": summary.recoveries,
-            "failed_opens": summary.failed_opens,
-            "crashes_in_recovery": summary.crashes_in_recovery,
+            "lives": figures.lives,
+            "recoveries": figures.recoveries,
+            "failed_opens": figures.failed_opens,
+            "crashes_in_recovery": figures.crashes_in_recovery,
             "power_cuts": disk.power_cuts,
             "power_cuts_lossy": disk.power_cuts_lossy,
             "kills": disk.kills,
-            "appends": summary.appends,
-            "acknowledged": summary.acked,
-            "scheduling_points": summary.steps,
+            "appends": figures.appends,
+            "acknowledged": figures.acked,
+            "scheduling_points": figures.steps,
             "strategies": counts(Strategy::ALL, |one| one.name(), |one| disk.strategies(one)),
             "faults": counts(Fault::ALL, |one| one.name(), |one| disk.faults(one)),
-            "checks": counts(Property::ALL, |one| one.name(), |one| summary.tally.of(one)),
+            "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
             "never_happened": promises::broken(summary),
             "cpu_seconds": self.cpu.as_secs_f64(),

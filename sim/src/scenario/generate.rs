@@ -84,7 +84,7 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs.dirsync_error = maybe(stream, 1, 40, 1000);
     knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10])];
     knobs.evict = maybe(stream, 1, 10, 20);
-    knobs.metadata_error = maybe(stream, 1, 10, 1000);
+    knobs.metadata_error = maybe(stream, 1, 40, 1000);
     if stream.happens(Ratio::new(1, 5)) {
         knobs.capacity = Some(stream.within(4, 24) * 4096);
     }
@@ -99,7 +99,7 @@ struct Verbs {
 
 impl Verbs {
     fn draw(stream: &mut Stream) -> Verbs {
-        let mut weights = [12, 8, 4, 4, 2, 2, 3, 1, 1, 1, 1];
+        let mut weights = [12, 8, 4, 4, 2, 2, 6, 1, 1, 1, 1];
         for weight in &mut weights[2..] {
             *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
         }

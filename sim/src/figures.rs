@@ -1,0 +1,42 @@
+//! What a run did, in numbers that add up over runs.
+
+use crate::checker::Tally;
+use crate::disk::Counts;
+
+/// What one run did, or many together.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Lives begun.
+    pub lives: u64,
+    /// Opens that succeeded and were judged.
+    pub recoveries: u64,
+    /// Crashes within an open.
+    pub crashes_in_recovery: u64,
+    /// Opens that failed for a reason.
+    pub failed_opens: u64,
+    /// Append calls made.
+    pub appends: u64,
+    /// Records whose durability was acknowledged.
+    pub acked: u64,
+    /// Scheduling points passed by clients.
+    pub steps: u64,
+    /// Checks that could have failed.
+    pub tally: Tally,
+    /// Calls, faults and crashes.
+    pub disk: Counts,
+}
+
+impl Figures {
+    /// Adds another's.
+    pub fn add(&mut self, other: &Figures) {
+        self.lives += other.lives;
+        self.recoveries += other.recoveries;
+        self.crashes_in_recovery += other.crashes_in_recovery;
+        self.failed_opens += other.failed_opens;
+        self.appends += other.appends;
+        self.acked += other.acked;
+        self.steps += other.steps;
+        self.tally.add(&other.tally);
+        self.disk.add(&other.disk);
+    }
+}

@@ -1,0 +1,170 @@
+//! Patches, and the copy of the sources that they are applied to.
+//!
+//! There are two copies: `original`, as the sources were when the suite began, and `tree`, which
+//! is patched. Only files that differ are written again, so that a build finds as much as
+//! possible unchanged.
+
+#![allow(clippy::disallowed_methods)] // Sources are on the real file system.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a build of the simulator needs of a workspace.
+const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", ".cargo", "src", "sim"];
+
+/// A patch file.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// The mutant's name: the file's, without its ending.
+    pub name: String,
+    /// Where the file is.
+    pub path: PathBuf,
+}
+
+impl Patch {
+    /// All patches in a directory, in the order of their names.
+    ///
+    /// # Errors
+    /// When the directory can't be read.
+    pub fn all(dir: &Path) -> io::Result<Vec<Patch>> {
+        let mut patches = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.path();
+            if path.extension() != Some(OsStr::new("patch")) {
+                continue;
+            }
+            if let Some(name) = path.file_stem().and_then(OsStr::to_str) {
+                patches.push(Patch {
+                    name: name.to_owned(),
+                    path,
+                });
+            }
+        }
+        patches.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(patches)
+    }
+}
+
+/// The two copies.
+#[derive(Debug)]
+pub struct Tree {
+    original: PathBuf,
+    patched: PathBuf,
+}
+
+impl Tree {
+    /// Copies the sources of the workspace at `root` into `scratch`.
+    ///
+    /// # Errors
+    /// When a file can't be read or written.
+    pub fn copy(root: &Path, scratch: &Path) -> io::Result<Tree> {
+        let tree = Tree {
+            original: scratch.join("original"),
+            patched: scratch.join("tree"),
+        };
+        make_same(root, &tree.original)?;
+        tree.restore()?;
+        Ok(tree)
+    }
+
+    /// The copy that is patched.
+    pub fn path(&self) -> &Path {
+        &self.patched
+    }
+
+    /// Takes back every change to the patched copy.
+    ///
+    /// # Errors
+    /// When a file can't be read or written.
+    pub fn restore(&self) -> io::Result<()> {
+        make_same(&self.original, &self.patched)
+    }
+
+    /// The files in which the two copies differ.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn differences(&self) -> io::Result<Vec<PathBuf>> {
+        let differences = differences(&self.original, &self.patched)?;
+        Ok(differences.into_keys().collect())
+    }
+}
+
+/// Files by their path below a directory that differ, with what they should be: the bytes, or
+/// nothing where there should be no file.
+fn differences(from: &Path, to: &Path) -> io::Result<BTreeMap<PathBuf, Option<Vec<u8>>>> {
+    let (wanted, there) = (read_sources(from)?, read_sources(to)?);
+    let mut differences: BTreeMap<PathBuf, Option<Vec<u8>>> = there
+        .keys()
+        .filter(|path| !wanted.contains_key(*path))
+        .map(|path| (path.clone(), None))
+        .collect();
+    for (path, bytes) in wanted {
+        if there.get(&path) != Some(&bytes) {
+            differences.insert(path, Some(bytes));
+        }
+    }
+    Ok(differences)
+}
+
+fn make_same(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for (path, bytes) in differences(from, to)? {
+        let path = to.join(path);
+        match bytes {
+            None => fs::remove_file(path)?,
+            Some(bytes) => {
+                path.parent().map_or(Ok(()), fs::create_dir_all)?;
+                fs::write(path, bytes)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_sources(root: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for name in SOURCES {
+        read_below(root, Path::new(name), &mut files)?;
+    }
+    Ok(files)
+}
+
+fn read_below(root: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> io::Result<()> {
+    let path = root.join(below);
+    if path.is_dir() {
+        for entry in fs::read_dir(&path)? {
+            read_below(root, &below.join(entry?.file_name()), files)?;
+        }
+    } else if path.is_file() {
+        files.insert(below.to_owned(), fs::read(&path)?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patched_tree_is_restored() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir_all(root.join("src/deep")).unwrap();
+        fs::write(root.join("src/lib.rs"), "one").unwrap();
+        fs::write(root.join("src/deep/mod.rs"), "two").unwrap();
+        fs::write(root.join("notes"), "not a source").unwrap();
+        let tree = Tree::copy(&root, &dir.path().join("scratch")).unwrap();
+        assert!(tree.differences().unwrap().is_empty());
+        assert!(!tree.path().join("notes").exists());
+        fs::write(tree.path().join("src/lib.rs"), "mutated").unwrap();
+        fs::write(tree.path().join("src/new.rs"), "new").unwrap();
+        fs::remove_file(tree.path().join("src/deep/mod.rs")).unwrap();
+        assert_eq!(tree.differences().unwrap().len(), 3);
+        tree.restore().unwrap();
+        assert!(tree.differences().unwrap().is_empty());
+    }
+}
