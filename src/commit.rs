@@ -130,8 +130,8 @@ pub(crate) struct Committer {
     turn_ended: Condvar,
     /// Locked only by the thread that leads, so never waited for.
     writer: Mutex<Writer>,
-    /// Segments below the low-water mark whose files are still to be removed, oldest first. Held
-    /// through a whole truncation, so that files go in this order.
+    /// Segments that are no longer part of the log, but whose files are still there, oldest first.
+    /// Held through a whole truncation, so that files go in this order.
     doomed: Mutex<VecDeque<Entry>>,
     buffer_bytes: usize,
 }
@@ -298,11 +298,12 @@ impl Committer {
     }
 
     /// Raises the low-water mark as far as `lsn` and the pinned segments allow, durably, and
-    /// lets `remove` delete the segments below it. What `remove` leaves is offered next time.
+    /// lets `remove` delete segments below the number that it is given: those below the mark, and
+    /// what earlier removals have left. What it leaves is offered next time.
     pub(crate) fn truncate_before<T>(
         &self,
         lsn: Lsn,
-        remove: impl FnOnce(&mut VecDeque<Entry>) -> Result<T>,
+        remove: impl FnOnce(u64, &mut VecDeque<Entry>) -> Result<T>,
     ) -> Result<T> {
         let mut doomed = self.doomed.lock();
         let mut queue = self.until_unled(self.lock_open()?)?;
@@ -316,9 +317,12 @@ impl Committer {
         if let Some(low_water) = queue.catalog.low_water_below(lsn) {
             queue = self.raise_low_water(queue, low_water)?;
             doomed.extend(queue.catalog.take_below(low_water));
+            let by_number = |entry: &Entry| entry.segment.header.segment_id;
+            doomed.make_contiguous().sort_by_key(by_number);
         }
+        let oldest = queue.catalog.oldest_id();
         drop(queue);
-        remove(&mut doomed)
+        remove(oldest, &mut doomed)
     }
 
     fn raise_low_water<'a>(

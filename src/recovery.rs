@@ -33,7 +33,7 @@ use tail::Tail;
 pub(crate) struct Recovered {
     pub(crate) catalog: Catalog,
     pub(crate) writer: Writer,
-    /// Truncated segments that could not be removed yet.
+    /// Segments that are no longer part of the log, but could not be removed yet, oldest first.
     pub(crate) doomed: VecDeque<Entry>,
 }
 
@@ -463,8 +463,7 @@ fn full_if_for_space(error: Error) -> Error {
 }
 
 /// Removes the segments that a truncation or an earlier recovery left behind, oldest first. Those
-/// that can't be removed harm nobody. The truncated ones are handed back, since the next truncation
-/// has to remove them before any younger one; the others wait for the next open.
+/// that can't be removed harm nobody: they are handed back, for a later attempt.
 fn remove_dead(dir: &LogDir, found: &[Entry], catalog: &Catalog) -> Result<VecDeque<Entry>> {
     let kept = catalog.segment_ids();
     let is_dead = |entry: &&Entry| {
@@ -473,14 +472,12 @@ fn remove_dead(dir: &LogDir, found: &[Entry], catalog: &Catalog) -> Result<VecDe
     };
     let mut dead: VecDeque<Entry> = found.iter().filter(is_dead).cloned().collect();
     let mut result = TruncateResult::default();
-    match dir.remove_all(&mut dead, &mut result) {
+    match dir.remove_below(NUMBER_LIMIT, &mut dead, &mut result) {
         Ok(()) | Err(Error::Io { .. }) => {}
         Err(error) => return Err(error),
     }
     if result.segments_deleted > 0 {
         dir.sync()?;
     }
-    let oldest = kept.first().copied().expect("a log has a segment");
-    dead.retain(|entry| entry.segment.header.segment_id < oldest);
     Ok(dead)
 }

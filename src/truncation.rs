@@ -15,9 +15,9 @@ pub(crate) fn truncate_before(
     committer: &Committer,
     lsn: Lsn,
 ) -> Result<TruncateResult> {
-    committer.truncate_before(lsn, |doomed| {
+    committer.truncate_before(lsn, |oldest, doomed| {
         let mut result = TruncateResult::default();
-        let removed = dir.remove_all(doomed, &mut result);
+        let removed = dir.remove_below(oldest, doomed, &mut result);
         if result.segments_deleted > 0 {
             dir.sync().map_err(|error| committer.poison(error))?;
         }

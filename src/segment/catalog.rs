@@ -50,14 +50,19 @@ impl LogDir {
         uninterrupted(|| self.env.vfs.open(path, OpenHow::Read)).map_err(Error::io("open", path))
     }
 
-    /// Removes the files of segments that are no longer part of the log, oldest first, up to the
-    /// first that can't be removed. The removals are durable after [`LogDir::sync`].
-    pub(crate) fn remove_all(
+    /// Removes the files of segments that are no longer part of the log and have a number below
+    /// `before`, oldest first, up to the first that can't be removed. The removals are durable
+    /// after [`LogDir::sync`].
+    pub(crate) fn remove_below(
         &self,
+        before: u64,
         doomed: &mut VecDeque<Entry>,
         result: &mut TruncateResult,
     ) -> Result<()> {
         while let Some(entry) = doomed.front() {
+            if entry.segment.header.segment_id >= before {
+                break;
+            }
             match self.remove(&entry.segment.path) {
                 // An earlier removal that failed may have been done all the same.
                 Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
@@ -179,6 +184,12 @@ impl Catalog {
             .iter()
             .map(|entry| entry.segment.header.segment_id);
         ids.collect()
+    }
+
+    /// The number of the oldest segment.
+    pub(crate) fn oldest_id(&self) -> u64 {
+        let oldest = self.entries.front().expect("a log has a segment");
+        oldest.segment.header.segment_id
     }
 
     /// The entries from the one that holds `lsn` on.
