@@ -106,7 +106,7 @@ struct MutantsArgs {
     /// The mutants to plant: the beginnings of their names. Default: all in sim/mutants.
     names: Vec<String>,
     /// How many seeds a mutant has to survive.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 50_000)]
     seeds: u64,
     /// Begin no seed of a mutant after this time.
     #[arg(long, value_parser = parse_time, default_value = "60s")]
