@@ -111,7 +111,8 @@ impl Campaign {
         let (send, receive) = channel();
         let mut summary = Summary::default();
         std::thread::scope(|scope| {
-            for _ in 0..self.jobs {
+            let jobs = self.jobs as u64;
+            for _ in 0..self.seeds.map_or(jobs, |seeds| seeds.min(jobs)) {
                 let (send, shared) = (send.clone(), &shared);
                 scope.spawn(move || self.work(shared, start, &send));
             }
@@ -137,13 +138,12 @@ impl Campaign {
             match receive.recv_timeout(tick) {
                 Ok(part) => summary.merge(part),
                 Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => quiet += tick,
             }
             let done = shared.done.load(Ordering::Relaxed);
-            quiet = match done == last_done {
-                true => quiet + tick,
-                false => Duration::ZERO,
-            };
+            if done != last_done {
+                quiet = Duration::ZERO;
+            }
             last_done = done;
             progress(done);
             if quiet >= HANG {

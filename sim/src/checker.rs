@@ -50,8 +50,6 @@ named_enum! {
         Listing = "listing",
         /// Truncation drops what it may, oldest first. Contract 15.
         Truncation = "truncation",
-        /// Another configuration reads the same log. Contract 22.
-        Configuration = "configuration",
         /// A second opener is refused and changes nothing. Contract 23.
         OneWriter = "one-writer",
         /// A reader beside the writer sees a durable, consistent snapshot. Contract 24.
@@ -178,6 +176,8 @@ pub struct Recovered {
     pub durable_lsn: u64,
     /// What the log lists as its segments.
     pub segments: Vec<SegmentMeta>,
+    /// What the log says is their size in bytes.
+    pub total_bytes: u64,
 }
 
 /// Judges a recovery by all the properties that speak of one; the model then knows the log's end.

@@ -18,6 +18,12 @@ use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::{Shape, generate};
 use seawall_sim::seed::Seed;
 
+/// Prints a line to standard output. That may be a pipe which nobody reads any more, and that is
+/// no error: the exit code still tells.
+macro_rules! say {
+    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
     0  passed
@@ -124,15 +130,12 @@ struct MutantsArgs {
 
 fn parse_time(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time like 90s, 30m or 8h");
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "s" => Some(number),
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3600),
-        _ => None,
-    };
-    seconds.map(Duration::from_secs).ok_or_else(wrong)
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    let parsed = units.iter().find_map(|&(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(seconds)
+    });
+    parsed.map(Duration::from_secs).ok_or_else(wrong)
 }
 
 fn parse_shape(text: &str) -> Result<Shape, String> {
@@ -140,7 +143,7 @@ fn parse_shape(text: &str) -> Result<Shape, String> {
     let (clients, appends) = text.split_once('x').ok_or_else(wrong)?;
     let clients: usize = clients.parse().map_err(|_| wrong())?;
     let appends = appends.parse().map_err(|_| wrong())?;
-    match (1..=64).contains(&clients) {
+    match (1..=64).contains(&clients) && (1..=10_000).contains(&appends) {
         true => Ok(Shape::Fixed { clients, appends }),
         false => Err(wrong()),
     }
@@ -173,8 +176,8 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
         lie: args.lie,
         without_crashes: args.without_crashes,
     };
-    println!("seed {}", campaign.seed);
-    println!("{}", banner(&campaign));
+    say!("seed {}", campaign.seed);
+    say!("{}", banner(&campaign));
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
     let start = Instant::now();
     let bar = progress_bar(campaign.seeds);
@@ -183,7 +186,7 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
         bar.set_position(done);
         if bar.is_hidden() && start.elapsed() >= next_line {
             next_line += Duration::from_secs(10);
-            println!("{} s: {done} seeds", start.elapsed().as_secs());
+            say!("{} s: {done} seeds", start.elapsed().as_secs());
         }
     });
     bar.finish_and_clear();
@@ -193,29 +196,35 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
         cpu: cpu_time(),
         wall: start.elapsed(),
     };
-    print!("{}", outcome.text());
+    say!("{}", outcome.text().trim_end());
     let code = outcome.exit_code();
     if args.json {
         // What tells of a failure goes to the other stream, so that JSON is the last line here.
         let told = summary.failure.as_ref().map(tell);
         eprintln!("{}", told.unwrap_or_else(|| verdict(code, &campaign)));
-        println!("{}", outcome.json());
+        say!("{}", outcome.json());
     } else {
         match &summary.failure {
-            Some(failure) => println!("{}", tell(failure)),
-            None => println!("{}", verdict(code, &campaign)),
+            Some(failure) => say!("{}", tell(failure)),
+            None => say!("{}", verdict(code, &campaign)),
         }
     }
-    flush();
     ExitCode::from(code)
 }
 
 fn tell(failure: &Failure) -> String {
     save_and_tell(failure).unwrap_or_else(|error| {
-        let Failure { seed, violation, .. } = failure;
+        let Failure {
+            seed,
+            scenario,
+            violation,
+        } = failure;
         format!(
-            "FAILED: {}: {}\nthe report could not be saved: {error}\nseed {seed}\ncargo sim replay {seed}",
-            violation.property, violation.story
+            "{}\nFAILED, exit code {}: {}\n  {}\nseed {seed}\nthe scenario above could not be saved: {error}",
+            scenario.print(),
+            violation.property.class() as u8,
+            violation.property,
+            violation.story
         )
     })
 }
@@ -256,36 +265,37 @@ fn replay(args: &ReplayArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    println!("seed {}", scenario.seed);
-    println!("{}", scenario.print());
+    say!("seed {}", scenario.seed);
+    say!("{}", scenario.print());
     let report = run(&scenario, args.trace);
     for line in &report.trace.lines {
-        println!("{line}");
+        say!("{line}");
     }
-    println!(
+    say!(
         "{} lives, {} recoveries checked, {} appends, {} acknowledged",
         report.figures.lives,
         report.figures.recoveries,
         report.figures.appends,
         report.figures.acked
     );
-    println!("trace {:016x}", report.trace.hash);
+    say!("trace {:016x}", report.trace.hash);
     let code = match &report.violation {
         None => {
-            println!("PASSED\nseed {}", scenario.seed);
+            say!("PASSED\nseed {}", scenario.seed);
             0
         }
         Some(violation) => {
             let code = violation.property.class() as u8;
             let again = command_line(args);
-            println!(
+            say!(
                 "FAILED, exit code {code}: {}\n  {}\nseed {}\n{again}",
-                violation.property, violation.story, scenario.seed
+                violation.property,
+                violation.story,
+                scenario.seed
             );
             code
         }
     };
-    flush();
     ExitCode::from(code)
 }
 
@@ -326,7 +336,7 @@ fn run_mutants(args: MutantsArgs) -> ExitCode {
         time: args.time,
         jobs: args.jobs,
     };
-    println!("seed {}, {} seeds for each", suite.seed, suite.seeds);
+    say!("seed {}, {} seeds for each", suite.seed, suite.seeds);
     let bar = mutants_bar();
     let outcome = suite.run(|step| match step {
         Step::Begins(name, done, of) => {
@@ -334,13 +344,13 @@ fn run_mutants(args: MutantsArgs) -> ExitCode {
             bar.set_position(done as u64);
             bar.set_message(name.to_owned());
             if bar.is_hidden() {
-                println!("{done}/{of} {name}");
+                say!("{done}/{of} {name}");
             }
         }
         Step::Done(verdict) => {
             let line = format!("{} {}", verdict.state.name(), verdict.name);
             match bar.is_hidden() {
-                true => println!("  {}", verdict.state.name()),
+                true => say!("  {}", verdict.state.name()),
                 false => bar.println(line),
             }
         }
@@ -348,9 +358,9 @@ fn run_mutants(args: MutantsArgs) -> ExitCode {
     bar.finish_and_clear();
     let code = match outcome {
         Ok(outcome) => {
-            println!("{}", outcome.text());
+            say!("{}", outcome.text());
             if args.json {
-                println!("{}", outcome.json());
+                say!("{}", outcome.json());
             }
             outcome.exit_code()
         }
@@ -368,7 +378,6 @@ fn run_mutants(args: MutantsArgs) -> ExitCode {
             u8::try_from(code).unwrap_or(17)
         }
     };
-    flush();
     ExitCode::from(code)
 }
 
@@ -407,9 +416,4 @@ fn random_seed() -> Seed {
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
-}
-
-/// Standard output may be a pipe that is closed: then nobody reads on, and that is no error.
-fn flush() {
-    drop(std::io::stdout().flush());
 }

@@ -160,6 +160,11 @@ impl Disk {
         self.used
     }
 
+    /// How many files are open.
+    pub fn open_files(&self) -> usize {
+        self.fds.iter().flatten().count()
+    }
+
     /// Whether anything is pending, so that a power cut could lose it.
     pub fn is_pending(&self) -> bool {
         !self.atoms.list().is_empty() || self.files().any(|(_, file)| file.may_differ())

@@ -14,6 +14,12 @@ pub struct Figures {
     pub crashes_in_recovery: u64,
     /// Opens that failed for a reason.
     pub failed_opens: u64,
+    /// Opens that were judged with records and another configuration than the one before.
+    pub reshaped: u64,
+    /// Crashes at a call: before it, within it, after it.
+    pub cuts: [u64; 3],
+    /// Segments that truncations deleted.
+    pub segments_truncated: u64,
     /// Append calls made.
     pub appends: u64,
     /// Records whose durability was acknowledged.
@@ -33,6 +39,11 @@ impl Figures {
         self.recoveries += other.recoveries;
         self.crashes_in_recovery += other.crashes_in_recovery;
         self.failed_opens += other.failed_opens;
+        self.reshaped += other.reshaped;
+        for (into, from) in self.cuts.iter_mut().zip(other.cuts) {
+            *into += from;
+        }
+        self.segments_truncated += other.segments_truncated;
         self.appends += other.appends;
         self.acked += other.acked;
         self.steps += other.steps;

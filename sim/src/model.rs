@@ -110,6 +110,8 @@ pub struct Model {
     pub is_poisoned: bool,
     /// How many appends were lost by a recovery, and must stay lost.
     pub lost: u64,
+    /// How many appends were refused, and must never be there.
+    pub refused: u64,
     scratch: Vec<u8>,
 }
 
@@ -128,6 +130,7 @@ impl Default for Model {
             },
             is_poisoned: false,
             lost: 0,
+            refused: 0,
             scratch: Vec::new(),
         }
     }
@@ -148,6 +151,7 @@ impl Model {
     /// The append was refused before it got an LSN.
     pub fn refuse(&mut self, id: AppendId) {
         self.appends[id.0 as usize].fate = Fate::Refused;
+        self.refused += 1;
     }
 
     /// The append call returned this LSN.
@@ -169,6 +173,14 @@ impl Model {
                 ));
             }
             _ => {}
+        }
+        if let Fate::Accepted(shown) = self.appends[id.0 as usize].fate
+            && shown != lsn
+        {
+            return wrong(format!(
+                "append {} got lsn {lsn}, but was shown with {shown}",
+                id.0
+            ));
         }
         self.by_lsn[lsn as usize - 1] = Some(id);
         self.appends[id.0 as usize].fate = Fate::Accepted(lsn);
@@ -199,6 +211,11 @@ impl Model {
             .iter()
             .filter(|holder| holder.is_none())
             .count() as u64
+    }
+
+    /// How many records this life has acknowledged, which no earlier one had shown.
+    pub fn newly_acked(&self) -> u64 {
+        self.acked.saturating_sub(self.settled_at_open)
     }
 
     /// How many append calls were made.

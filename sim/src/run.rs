@@ -11,7 +11,8 @@ use std::path::Path;
 use seawall::{WalConfig, WalManager, WalTuning};
 
 use crate::checker::{
-    Property, Recovered, Violation, ensure, errors, hidden_work, judge_recovery, lsn, progress,
+    Property, Recovered, Violation, ensure, errors, final_failure, hidden_work, judge_recovery,
+    listing, lsn, progress,
 };
 use crate::choice::{Choices, Purpose, Ratio};
 use crate::disk::{Mode, Strategy};
@@ -87,6 +88,8 @@ impl Runner<'_> {
         self.figures.tally.add(&self.session.tally.borrow());
         self.figures.tally.add(&at_the_gate);
         self.figures.appends = self.session.model.borrow().appends();
+        self.figures.cuts = self.world.cuts();
+        self.figures.segments_truncated = self.session.segments_truncated.get();
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
             violation: violation.or(violation_there),
@@ -99,18 +102,25 @@ impl Runner<'_> {
     fn live(&mut self, life: &Life) -> Result<(), Violation> {
         self.begin(life);
         let wal = OnceCell::new();
-        match self.open(life, &wal)? {
-            Opened::Crashed => self.figures.crashes_in_recovery += 1,
-            Opened::Failed => self.figures.failed_opens += 1,
+        let is_frozen = match self.open(life, &wal)? {
+            Opened::Crashed => {
+                self.figures.crashes_in_recovery += 1;
+                true
+            }
+            Opened::Failed => {
+                self.figures.failed_opens += 1;
+                false
+            }
             Opened::Log => {
                 let wal = wal.get().expect("it was opened");
-                let outcome = self.work(life, wal)?;
+                let mut outcome = self.work(life, wal)?;
                 if outcome == Outcome::Finished {
-                    self.finish(life, wal)?;
+                    outcome = self.finish(life, wal)?;
                 }
+                outcome != Outcome::Finished
             }
-        }
-        self.bury(wal)?;
+        };
+        self.bury(wal, is_frozen)?;
         self.crash(life.end.how, None);
         Ok(())
     }
@@ -164,7 +174,7 @@ impl Runner<'_> {
         let mut tally = self.session.tally.borrow_mut();
         tally.evaluated(Property::Opens);
         if self.shape.is_some_and(|last| last != shape) && !recovered.records.is_empty() {
-            tally.evaluated(Property::Configuration);
+            self.figures.reshaped += 1;
         }
         self.shape = Some(shape);
         trace::line(|| {
@@ -173,8 +183,18 @@ impl Runner<'_> {
         });
         trace::mix(recovered.next_lsn);
         let mut model = self.session.model.borrow_mut();
-        self.figures.acked += model.acked.saturating_sub(model.shown);
-        judge_recovery(&mut model, recovered, &mut tally)
+        self.figures.acked += model.newly_acked();
+        judge_recovery(&mut model, recovered, &mut tally)?;
+        let sizes = self.world.with_disk(|disk| {
+            let sizes = recovered
+                .segments
+                .iter()
+                .map(|segment| disk.metadata(&segment.path));
+            sizes
+                .map(|found| found.map_or(u64::MAX, |found| found.len))
+                .collect::<Vec<_>>()
+        });
+        listing::check_sizes(&recovered.segments, &sizes, recovered.total_bytes)
     }
 
     /// Lets the clients work.
@@ -188,6 +208,7 @@ impl Runner<'_> {
                 world,
                 wal,
                 index,
+                is_alone: clients.len() == 1,
                 payload: &payloads[index],
             };
             client.work(&clients[index]);
@@ -203,44 +224,59 @@ impl Runner<'_> {
     }
 
     /// After the clients' last operation: checks, and the close where the life has one.
-    fn finish(&mut self, life: &Life, wal: &WalManager) -> Result<(), Violation> {
+    fn finish(&mut self, life: &Life, wal: &WalManager) -> Result<Outcome, Violation> {
         {
             let model = self.session.model.borrow();
             let next_lsn = wal.next_lsn().as_u64();
             lsn::check_life(&model, next_lsn, &mut self.session.tally.borrow_mut())?;
         }
         if life.end.how != How::Close {
-            return Ok(());
+            return Ok(Outcome::Finished);
         }
         let closed = OnceCell::new();
         let outcome = self.schedule(life, 2, 1, &|_| {
-            assert!(closed.set(wal.close()).is_ok(), "the task runs once");
+            let close = wal.close();
+            let later = close.is_ok().then(|| wal.sync());
+            assert!(closed.set((close, later)).is_ok(), "the task runs once");
         });
         let mut tally = self.session.tally.borrow_mut();
         progress::check(&outcome, &mut tally)?;
+        let Some((close, later)) = closed.into_inner() else {
+            return Ok(outcome);
+        };
         let mut model = self.session.model.borrow_mut();
-        match closed.into_inner() {
-            Some(Ok(())) => {
+        if model.is_poisoned {
+            final_failure::check("close", &close, &mut tally)?;
+        }
+        match close {
+            Ok(()) => {
                 let accepted = model.accepted;
                 model.acknowledge(accepted);
-                Ok(())
+                let is_closed = matches!(later, Some(Err(seawall::Error::Closed)));
+                ensure(Property::Errors, is_closed, || {
+                    format!("a sync after the close returned {later:?}")
+                })?;
             }
-            Some(Err(error)) => {
-                errors::check("close", &error, self.world.disk_is_to_blame(), &mut tally)
+            Err(error) => {
+                errors::check("close", &error, self.world.disk_is_to_blame(), &mut tally)?;
             }
-            None => Ok(()),
         }
+        Ok(outcome)
     }
 
-    /// Drops the log of a life that is over. Where no crash froze it, that must do nothing.
-    fn bury(&mut self, wal: OnceCell<WalManager>) -> Result<(), Violation> {
-        let Some(wal) = wal.into_inner() else {
-            return Ok(());
-        };
-        let before = self.world.calls();
-        drop(wal);
-        let calls = self.world.calls() - before;
-        hidden_work::check(calls, &mut self.session.tally.borrow_mut())
+    /// Drops the log of a life that is over: that makes no call. Where no crash froze a task, it
+    /// also gives back every file, the lock with them.
+    fn bury(&mut self, wal: OnceCell<WalManager>, is_frozen: bool) -> Result<(), Violation> {
+        if let Some(wal) = wal.into_inner() {
+            let before = self.world.calls();
+            drop(wal);
+            let calls = self.world.calls() - before;
+            hidden_work::check(calls, &mut self.session.tally.borrow_mut())?;
+        }
+        let open = self.world.with_disk(|disk| disk.open_files());
+        ensure(Property::OneWriter, is_frozen || open == 0, || {
+            format!("the log is gone, but {open} of its files are still open")
+        })
     }
 
     /// Ends a life: what the process or the machine had in memory is gone.
@@ -294,7 +330,7 @@ impl Runner<'_> {
         };
         self.demand(&life, Strategy::LoseAll)?;
         let reader = Life {
-            clients: vec![vec![Op::Replay]],
+            clients: vec![vec![Op::Truncate(8), Op::TruncateTooFar, Op::Replay]],
             ..life
         };
         self.demand(&reader, Strategy::KeepAll)
@@ -309,9 +345,14 @@ impl Runner<'_> {
             "the log did not open although the disk behaved".into()
         })?;
         let log = wal.get().expect("it was opened");
+        let failed_before = self.session.failed_calls.get();
         self.work(life, log)?;
+        let failed = self.session.failed_calls.get() - failed_before;
+        ensure(Property::Progress, failed == 0, || {
+            format!("{failed} calls failed although the disk behaved")
+        })?;
         self.finish(life, log)?;
-        self.bury(wal)?;
+        self.bury(wal, false)?;
         self.crash(How::PowerCut, Some(strategy));
         self.check_promise()
     }
@@ -380,5 +421,6 @@ fn show(wal: &WalManager) -> Result<Recovered, seawall::Error> {
         next_lsn: wal.next_lsn().as_u64(),
         durable_lsn: wal.durable_lsn().as_u64(),
         segments: wal.list_segments(),
+        total_bytes: wal.total_size_bytes(),
     })
 }

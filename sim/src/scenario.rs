@@ -20,6 +20,9 @@ pub use step::{Counted, CrashPoint, End, How, Op, Phase};
 /// The version of the text format.
 pub const FORMAT: u32 = 1;
 
+/// More operations than this in one life could come near the limit of steps.
+const OPS_MAX: usize = 20_000;
+
 /// A run as data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +75,24 @@ pub struct LogShape {
     pub segment: u64,
 }
 
+impl Life {
+    fn check(&self) -> Result<(), String> {
+        let log = self.log;
+        let is_block = log.block.is_power_of_two() && (512..=65536).contains(&log.block);
+        if !is_block || !(512..=64 << 20).contains(&log.buffer) {
+            return Err("block is a power of two from 512 to 65536, buffer 512 to 64 MiB".into());
+        }
+        let ops = self.clients.iter().flatten();
+        let is_huge = |op: &Op| matches!(op, Op::Append(len) | Op::Durable(len) if *len > 64 << 20);
+        if ops.clone().any(is_huge) || ops.count() > OPS_MAX {
+            return Err(format!(
+                "a payload above 64 MiB, or more than {OPS_MAX} operations"
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Scenario {
     /// Reads a scenario from its text.
     ///
@@ -95,10 +116,12 @@ impl Scenario {
             return Err("disk.atomic-unit is 512 or 4096".into());
         }
         let fits = |life: &Life| (1..=tasks_max).contains(&life.clients.len());
-        match self.lives.iter().all(fits) {
-            true => Ok(()),
-            false => Err(format!("a life has no clients, or more than {tasks_max}")),
+        if self.lives.is_empty() || !self.lives.iter().all(fits) {
+            return Err(format!(
+                "there is no life, or one without clients or with more than {tasks_max}"
+            ));
         }
+        self.lives.iter().try_for_each(Life::check)
     }
 
     /// The scenario's text.

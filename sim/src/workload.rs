@@ -1,7 +1,7 @@
 //! Clients at work: each operation of a scenario as calls to the log, with what it tells the model
 //! and what is checked of its outcome.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalRecord};
@@ -26,6 +26,10 @@ pub struct Session {
     pub tally: RefCell<Tally>,
     /// The first that failed.
     pub violation: RefCell<Option<Violation>>,
+    /// Calls that failed for a reason.
+    pub failed_calls: Cell<u64>,
+    /// Segments that truncations said they deleted.
+    pub segments_truncated: Cell<u64>,
 }
 
 impl Session {
@@ -50,6 +54,8 @@ pub struct Client<'a> {
     pub wal: &'a WalManager,
     /// Which client it is, from 0.
     pub index: usize,
+    /// Whether it is the only one in its life.
+    pub is_alone: bool,
     /// Room for its payloads. It belongs to the life, not to the task: a task that is frozen
     /// while it borrows it leaves nothing behind.
     pub payload: &'a RefCell<Vec<u8>>,
@@ -107,11 +113,21 @@ impl Client<'_> {
         reach(&mut self.session.tally.borrow_mut())
     }
 
-    /// Makes a call, judges its outcome as far as that is the same for all calls, and notes a
-    /// poisoned log.
+    /// Makes a call that nothing but the disk may make fail, and judges its outcome as far as that
+    /// is the same for all calls.
     fn call<T>(
         &self,
         what: &str,
+        call: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<Result<T, Error>, Violation> {
+        self.call_unless(what, |_| false, call)
+    }
+
+    /// The same for a call that may be refused: `is_refusal` tells that error from the others.
+    fn call_unless<T>(
+        &self,
+        what: &str,
+        is_refusal: impl FnOnce(&Error) -> bool,
         call: impl FnOnce() -> Result<T, Error>,
     ) -> Result<Result<T, Error>, Violation> {
         let was_poisoned = self.model(|model| model.is_poisoned);
@@ -122,6 +138,9 @@ impl Client<'_> {
             && !is_refusal(error)
         {
             trace::line(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
+            self.session
+                .failed_calls
+                .set(self.session.failed_calls.get() + 1);
             let to_blame = self.world.disk_is_to_blame();
             self.tally(|tally| errors::check(what, error, to_blame, tally))?;
         }
@@ -146,12 +165,12 @@ impl Client<'_> {
     }
 
     fn append(&self, len: u32, last: &mut Option<u64>) -> Result<Flow, Violation> {
-        let settled = self.model(|model| model.settled());
+        let before = self.model(|model| model.settled().max(model.accepted));
         let id = self.model(|model| model.begin_append(self.index as u16, len));
         match self.call("append", || self.append_record(id, len))? {
             Ok(lsn) => {
                 *last = Some(lsn.as_u64());
-                self.accepted(id, lsn, settled)?;
+                self.accepted(id, lsn, before)?;
                 Ok(Flow::GoOn)
             }
             Err(error) => {
@@ -162,7 +181,7 @@ impl Client<'_> {
     }
 
     fn append_durable(&self, len: u32, last: &mut Option<u64>) -> Result<Flow, Violation> {
-        let settled = self.model(|model| model.settled());
+        let before = self.model(|model| model.settled().max(model.accepted));
         let id = self.model(|model| model.begin_append(self.index as u16, len));
         let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
         let appended = self.call("append_durable", || {
@@ -173,7 +192,7 @@ impl Client<'_> {
         match appended {
             Ok(lsn) => {
                 *last = Some(lsn.as_u64());
-                self.accepted(id, lsn, settled)?;
+                self.accepted(id, lsn, before)?;
                 self.acknowledged(lsn.as_u64())
             }
             // Whether it got an LSN, nobody knows: it stays in flight.
@@ -181,12 +200,12 @@ impl Client<'_> {
         }
     }
 
-    fn accepted(&self, id: AppendId, lsn: Lsn, settled: u64) -> Result<(), Violation> {
+    fn accepted(&self, id: AppendId, lsn: Lsn, before: u64) -> Result<(), Violation> {
         let lsn = lsn.as_u64();
         self.tally(|tally| tally.evaluated(Property::OwnLsn));
-        ensure(Property::OwnLsn, lsn > settled, || {
+        ensure(Property::OwnLsn, lsn > before, || {
             format!(
-                "append {} got lsn {lsn}, but lsn {settled} was settled before",
+                "append {} got lsn {lsn}, but lsn {before} was given before it began",
                 id.0
             )
         })?;
@@ -249,7 +268,9 @@ impl Client<'_> {
             low_water: model.low_water.certain,
             settled: model.settled(),
         });
-        let result = self.call("replay", || match from {
+        let is_refusal =
+            |error: &Error| from.is_some() && matches!(error, Error::BelowLowWater { .. });
+        let result = self.call_unless("replay", is_refusal, || match from {
             None => self.wal.replay(),
             Some(from) => self.wal.replay_from(Lsn::new(from)),
         })?;
@@ -292,12 +313,15 @@ impl Client<'_> {
             model.low_water.possible = model.low_water.possible.max(asked);
             model.low_water.certain
         });
+        let listed = self.wal.list_segments();
         let result = self.call("truncate_before", || {
             self.world
                 .watch_truncation(|| self.wal.truncate_before(Lsn::new(asked)))
         })?;
         match result {
-            Ok(_) => {
+            Ok(result) => {
+                let deleted = &self.session.segments_truncated;
+                deleted.set(deleted.get() + result.segments_deleted);
                 let after = self.wal.low_water_lsn().as_u64();
                 let possible = self.model(|model| model.low_water.possible);
                 self.tally(|tally| {
@@ -306,6 +330,13 @@ impl Client<'_> {
                 self.model(|model| {
                     model.low_water.certain = model.low_water.certain.max(after);
                 });
+                // Beside others a reader may have held something back.
+                if self.is_alone {
+                    let segments = self.wal.list_segments();
+                    self.tally(|tally| {
+                        truncation::check_complete(asked, &listed, &segments, tally)
+                    })?;
+                }
                 Ok(Flow::GoOn)
             }
             Err(error) => self.after_error(&error),
@@ -313,11 +344,18 @@ impl Client<'_> {
     }
 
     fn truncate_too_far(&self) -> Result<Flow, Violation> {
-        let far = Lsn::new(self.wal.next_lsn().as_u64() + 1000);
-        let result = self.call("truncate_before", || self.wal.truncate_before(far))?;
-        self.refused(Property::Truncation, result.map(drop), |error| {
-            matches!(error, Error::NotDurable { .. })
-        })
+        let durable = self.wal.durable_lsn().as_u64();
+        let next = self.wal.next_lsn().as_u64();
+        // Beside others the watermark may move meanwhile, so only something far off is sure.
+        let far = match self.is_alone {
+            true => durable + 2,
+            false => next + 1000,
+        };
+        let is_refusal = |error: &Error| matches!(error, Error::NotDurable { .. });
+        let result = self.call_unless("truncate_before", is_refusal, || {
+            self.wal.truncate_before(Lsn::new(far))
+        })?;
+        self.refused(Property::Truncation, result.map(drop), is_refusal)
     }
 
     fn read_too_early(&self) -> Result<Flow, Violation> {
@@ -325,10 +363,11 @@ impl Client<'_> {
         if low == 1 {
             return Ok(Flow::GoOn);
         }
-        let result = self.call("replay_from", || self.wal.replay_from(Lsn::new(low - 1)))?;
-        self.refused(Property::Reading, result.map(drop), |error| {
-            matches!(error, Error::BelowLowWater { .. })
-        })
+        let is_refusal = |error: &Error| matches!(error, Error::BelowLowWater { .. });
+        let result = self.call_unless("replay_from", is_refusal, || {
+            self.wal.replay_from(Lsn::new(low - 1))
+        })?;
+        self.refused(Property::Reading, result.map(drop), is_refusal)
     }
 
     /// Checks that a call was refused in the right way, or failed as the log is poisoned.
@@ -371,12 +410,4 @@ impl Client<'_> {
         })?;
         Ok(Flow::GoOn)
     }
-}
-
-/// Whether an error refuses a call that asked for too much, whatever the disk does.
-fn is_refusal(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::BelowLowWater { .. } | Error::NotDurable { .. }
-    )
 }

@@ -37,6 +37,8 @@ struct Watch {
     intruder_changes: u64,
     /// Tasks that are just now truncating, one bit each.
     truncating: u64,
+    /// Crashes at a call, by phase; over all lives.
+    cuts: [u64; 3],
     /// How often the disk had gone wrong when the life began.
     faults_before: u64,
     tally: Tally,
@@ -99,6 +101,7 @@ impl World {
         watch.changes = 0;
         watch.crash = crash;
         watch.intruders = 0;
+        watch.intruder_changes = 0;
         watch.truncating = 0;
         watch.faults_before = faults_before;
     }
@@ -136,6 +139,11 @@ impl World {
         let result = truncate();
         self.warden.lock().truncating &= !bit;
         result
+    }
+
+    /// How many crashes came at a call: before it, within it, after it.
+    pub fn cuts(&self) -> [u64; 3] {
+        self.warden.lock().cuts
     }
 
     /// What the gate itself has seen: checks made, and the first that failed.
@@ -227,6 +235,7 @@ impl Gate for Warden {
         let is_removal = watch.truncating & bit != 0 && call.kind == CallKind::RemoveFile;
         let fate = match watch.crash {
             Some(crash) if watch.is_at(crash, is_change) && scheduler.can_cut() => {
+                watch.cuts[crash.phase as usize] += 1;
                 match crash.phase {
                     Phase::Before => Fate::CutBefore,
                     Phase::Within => Fate::CutWithin,

@@ -1,9 +1,11 @@
 //! Contract 6: an error has a cause, and its type says what it means.
 //!
 //! *Verified:* no call fails in a life in which the disk did nothing wrong, but for calls that
-//! are to be refused; bytes that no fault class damages are never called corrupt; a log never
+//! are to be refused; an interrupted call is continued, and no file that the log needs is missing; bytes that no fault class damages are never called corrupt; a log never
 //! says that it is closed before it was.
 //! *Not verified:* that an error names the right cause where several faults fired.
+
+use std::io::ErrorKind;
 
 use seawall::Error;
 
@@ -20,6 +22,12 @@ pub fn check(
     tally: &mut Tally,
 ) -> Result<(), Violation> {
     tally.evaluated(Property::Errors);
+    if let Some(story) = inexcusable(error) {
+        return Err(Violation::new(
+            Property::Errors,
+            format!("{what} failed: {story}"),
+        ));
+    }
     let cause = match error {
         Error::Io { .. } | Error::Full { .. } | Error::Poisoned { .. } => disk_is_to_blame,
         Error::Corrupt { .. } | Error::Foreign { .. } | Error::Version { .. } => {
@@ -37,6 +45,22 @@ pub fn check(
             let story = format!("{what} failed without a cause: {}", tell(error));
             Err(Violation::new(Property::Errors, story))
         }
+    }
+}
+
+/// What no fault of the disk excuses: an interruption that was not continued (but for a sync, which
+/// must not be), and a file of the log that is not there.
+fn inexcusable(error: &Error) -> Option<String> {
+    match error {
+        Error::Poisoned { cause } => inexcusable(cause),
+        Error::Io {
+            operation, source, ..
+        } => match source.kind() {
+            ErrorKind::Interrupted if operation.starts_with("sync") => None,
+            ErrorKind::Interrupted | ErrorKind::NotFound => Some(tell(error)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

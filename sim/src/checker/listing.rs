@@ -1,7 +1,7 @@
 //! Contract 14: the segments are a row without a break, from the log's beginning to its end.
 //!
 //! *Verified:* the list is in the order of first LSNs, never empty after an open, and begins at
-//! or before the low-water mark; paths are all different.
+//! or before the low-water mark; paths are all different; after an open each file has the size that the list tells.
 //! *Not verified:* what is in the files: reading them does that.
 
 use seawall::SegmentMeta;
@@ -31,4 +31,28 @@ pub fn check(segments: &[SegmentMeta], low_water: u64, tally: &mut Tally) -> Res
         })?;
     }
     Ok(())
+}
+
+/// Checks the sizes that the log tells against those on the disk, when nobody writes.
+///
+/// # Errors
+/// [`Property::Listing`].
+pub fn check_sizes(
+    segments: &[SegmentMeta],
+    on_disk: &[u64],
+    total_bytes: u64,
+) -> Result<(), Violation> {
+    for (segment, &size) in segments.iter().zip(on_disk) {
+        ensure(Property::Listing, segment.file_size == size, || {
+            format!(
+                "{} has {size} bytes, not {}",
+                segment.path.display(),
+                segment.file_size
+            )
+        })?;
+    }
+    let sum: u64 = on_disk.iter().sum();
+    ensure(Property::Listing, sum == total_bytes, || {
+        format!("the segments have {sum} bytes, not {total_bytes}")
+    })
 }

@@ -19,6 +19,8 @@ pub fn check_recovered(
 ) -> Result<(), Violation> {
     if !recovered.records.is_empty() {
         tally.evaluated(Property::Prefix);
+    }
+    if model.refused > 0 && !recovered.records.is_empty() {
         tally.evaluated(Property::Refused);
     }
     if model.lost > 0 && !recovered.records.is_empty() {

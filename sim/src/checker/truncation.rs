@@ -5,6 +5,8 @@
 //! refused.
 //! *Not verified:* that space is given back: only that the call says what it deleted.
 
+use seawall::SegmentMeta;
+
 use super::{Property, Recovered, Tally, Violation, ensure};
 use crate::model::Model;
 
@@ -46,6 +48,26 @@ pub fn check_truncated(
         low_after >= low_before && low_after <= possible,
         || format!("truncating before {asked} moved the mark from {low_before} to {low_after}"),
     )
+}
+
+/// Checks the segments before and after a truncation before `asked` that nobody held back: none that
+/// was sealed when it began, and wholly below, is left.
+///
+/// # Errors
+/// [`Property::Truncation`].
+pub fn check_complete(
+    asked: u64,
+    before: &[SegmentMeta],
+    after: &[SegmentMeta],
+    tally: &mut Tally,
+) -> Result<(), Violation> {
+    tally.evaluated(Property::Truncation);
+    let dead = before.windows(2).filter(|pair| pair[1].first_lsn <= asked);
+    let mut paths = dead.map(|pair| &pair[0].path);
+    let left = paths.find(|&path| after.iter().any(|segment| segment.path == *path));
+    ensure(Property::Truncation, left.is_none(), || {
+        format!("truncating before {asked} left {left:?}")
+    })
 }
 
 /// Checks a removal: `removed` must come before every segment name that is left.

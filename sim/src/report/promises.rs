@@ -39,6 +39,13 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         summary.figures.disk.power_cuts_lossy,
     );
     expect("crash", "in recovery", summary.figures.crashes_in_recovery);
+    let figures = &summary.figures;
+    let phases = ["before a call", "within a call", "after a call"];
+    for (phase, cuts) in phases.iter().zip(figures.cuts) {
+        expect("crash", phase, cuts);
+    }
+    expect("segment", "truncated", figures.segments_truncated);
+    expect("open", "with another configuration", figures.reshaped);
     expect(
         "open",
         "that failed for a reason",

@@ -33,9 +33,11 @@ impl Outcome<'_> {
         }
     }
 
-    /// Whether the campaign was long enough to keep its promises, and broke one.
+    /// Whether nothing was acknowledged at all, or the campaign was long enough to keep its
+    /// promises, and broke one.
     pub fn is_vacuous(&self) -> bool {
-        self.promises_count() && !promises::broken(self.summary).is_empty()
+        let nothing_ran = self.summary.figures.acked == 0;
+        nothing_ran || self.promises_count() && !promises::broken(self.summary).is_empty()
     }
 
     fn promises_count(&self) -> bool {
@@ -67,8 +69,14 @@ impl Outcome<'_> {
             figures.appends, figures.acked, figures.steps
         ));
         line(format!(
-            "{} power cuts ({} lost something), {} kills, {} crashes in recovery",
-            disk.power_cuts, disk.power_cuts_lossy, disk.kills, figures.crashes_in_recovery
+            "{} power cuts ({} lost something), {} kills; crashes: {} before a call, {} within, {} after, {} in recovery",
+            disk.power_cuts,
+            disk.power_cuts_lossy,
+            disk.kills,
+            figures.cuts[0],
+            figures.cuts[1],
+            figures.cuts[2],
+            figures.crashes_in_recovery
         ));
         line(list(
             "power cuts",
@@ -137,6 +145,9 @@ impl Outcome<'_> {
             "recoveries": figures.recoveries,
             "failed_opens": figures.failed_opens,
             "crashes_in_recovery": figures.crashes_in_recovery,
+            "crashes_before_within_after": figures.cuts,
+            "reshaped_opens": figures.reshaped,
+            "segments_truncated": figures.segments_truncated,
             "power_cuts": disk.power_cuts,
             "power_cuts_lossy": disk.power_cuts_lossy,
             "kills": disk.kills,
