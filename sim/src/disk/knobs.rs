@@ -83,13 +83,13 @@ pub struct Knobs {
     pub write_error: Ratio,
     /// A read fails. 0 to 1/50.
     pub read_error: Ratio,
-    /// A sync of a file with something pending fails. 0 to 1/50.
+    /// A sync of a file with something pending fails. 0 to 2/25.
     pub sync_error: Ratio,
     /// A sync of a directory fails; its entries are durable, or still pending. 0 to 1/50.
     pub dirsync_error: Ratio,
     /// What a failed sync leaves behind.
     pub sync_error_mode: SyncErrorMode,
-    /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1/2:
+    /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1:
     /// such pages are rare already.
     pub evict: Ratio,
     /// An open, create, rename, removal, mkdir or listing fails; a change is done all the same

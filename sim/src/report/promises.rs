@@ -5,7 +5,7 @@ use crate::checker::Property;
 use crate::disk::{Fault, Strategy};
 
 /// With fewer seeds than this, rare things may be missing by chance.
-pub const SEEDS_MIN: u64 = 5000;
+pub const SEEDS_MIN: u64 = 20_000;
 
 /// What should have happened and never did.
 pub fn broken(summary: &Summary) -> Vec<String> {

@@ -80,10 +80,13 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs.eintr = maybe(stream, 1, 5, 100);
     knobs.write_error = maybe(stream, 1, 20, 1000);
     knobs.read_error = maybe(stream, 1, 20, 1000);
-    knobs.sync_error = maybe(stream, 1, 40, 1000);
+    knobs.sync_error = maybe(stream, 1, 80, 1000);
     knobs.dirsync_error = maybe(stream, 1, 40, 1000);
     knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10])];
-    knobs.evict = maybe(stream, 1, 10, 20);
+    // Only pages that a failed sync has lost can leave the cache so, and they are rare.
+    if !knobs.sync_error.is_never() {
+        knobs.evict = Ratio::new(stream.within(1, 10) as u32, 10);
+    }
     knobs.metadata_error = maybe(stream, 1, 40, 1000);
     if stream.happens(Ratio::new(1, 5)) {
         knobs.capacity = Some(stream.within(4, 24) * 4096);
