@@ -306,8 +306,11 @@ impl Committer {
         remove: impl FnOnce(u64, &mut VecDeque<Entry>) -> Result<T>,
     ) -> Result<T> {
         let mut doomed = self.doomed.lock();
-        let mut queue = self.until_unled(self.lock_open()?)?;
-        queue = self.until_open(queue)?;
+        let mut queue = self.lock_open()?;
+        // A wait for the one can end with the other no longer so: both have to hold at once.
+        while queue.is_led {
+            queue = self.until_open(self.turn_ended.wait(queue))?;
+        }
         if lsn > queue.durable.next() {
             return Err(Error::NotDurable {
                 asked: lsn,
