@@ -93,6 +93,15 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The log has records of a type that this version does not know and that a reader must
+    /// understand. Nothing was changed.
+    #[error("{} has records of the required type {record_type:#06x}, which this version does not know", segment.display())]
+    UnknownType {
+        /// A segment that has them, or comes behind them.
+        segment: PathBuf,
+        /// The type's number.
+        record_type: u16,
+    },
     /// Files of the format before version 1, which are to be migrated first.
     #[error("{} is in the legacy format", path.display())]
     Legacy {

@@ -4,8 +4,11 @@
 #![doc = include_str!("format/format.md")]
 
 pub(crate) mod aligned;
+pub mod buffer;
 pub mod frame;
 pub mod header;
+pub mod holds;
+pub mod required;
 
 /// The version of the format that this library writes.
 pub const VERSION: u32 = 1;

@@ -14,20 +14,19 @@ use crate::config::WalConfig;
 use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
-use crate::format::frame::{
-    ENTRY_HEADER_BYTES, FrameBuffer, FrameHeader, NotAFrame, Place, Records,
-};
+use crate::format::buffer::{FrameBuffer, Place};
+use crate::format::frame::{ENTRY_HEADER_BYTES, FrameHeader, Records};
 use crate::format::header::{LogId, Previous};
+use crate::format::holds::Holds;
+use crate::format::required::RequiredTypes;
 use crate::segment::active::{ActiveSegment, Draft};
-use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment};
-use crate::segment::reader::{FrameReader, read_header};
+use crate::segment::catalog::{Catalog, Entry, LogDir, Segment};
+use crate::segment::chain::{find_segments, live_chain};
+use crate::segment::reader::FrameReader;
+use crate::segment::tail::Tail;
 use crate::segment::transfer::{uninterrupted, write_all};
-use crate::segment::writer::{NextSegment, Writer};
+use crate::segment::writer::{Kept, NextSegment, Writer};
 use crate::types::{Lsn, TenantId, TruncateResult, VShardId};
-
-mod tail;
-
-use tail::Tail;
 
 /// What recovery hands over: everything up to the writer's durable LSN is in the catalog.
 pub(crate) struct Recovered {
@@ -54,7 +53,13 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
             why: "its numbers have run out",
         });
     }
-    let live = live_chain(&found, tail.low_water)?;
+    if let Some(record_type) = tail.unknown_type {
+        return Err(Error::UnknownType {
+            segment: last.segment.path.clone(),
+            record_type,
+        });
+    }
+    let live = live_chain(&found, tail.kept.low_water)?;
     let recovery = Recovery {
         dir,
         config,
@@ -76,11 +81,16 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
         log_id,
         segment_id: 1,
         previous: Previous::default(),
+        required: RequiredTypes::default(),
     };
     let first = Lsn::ZERO.next();
     let header = next.header(dir, config, first, Lsn::ZERO, first)?;
     let active = Draft::begin(dir, config)?.publish(&header)?;
-    Ok(hand_over(dir, config, VecDeque::new(), active, first))
+    let kept = Kept {
+        low_water: first,
+        holds: Holds::default(),
+    };
+    Ok(hand_over(dir, config, VecDeque::new(), active, kept))
 }
 
 /// Makes all names that lead to the directory durable. An earlier life may have created any of
@@ -100,109 +110,6 @@ fn sync_ancestors(dir: &LogDir) -> Result<()> {
     Ok(())
 }
 
-/// The segment files of the directory in the order of their numbers, each with a header that
-/// holds, fits its name and belongs to the same log.
-fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
-    let names = uninterrupted(|| dir.env.vfs.read_dir(&dir.path));
-    let mut names = names.map_err(Error::io("list", &dir.path))?;
-    names.sort();
-    let mut found: Vec<Entry> = Vec::new();
-    for name in names {
-        let path = dir.path.join(&name);
-        match Name::of(&name) {
-            Name::Segment { id, first_lsn } => found.push(open_segment(dir, &path, id, first_lsn)?),
-            Name::LegacySegment => return Err(Error::Legacy { path }),
-            Name::Misnamed => {
-                return Err(Error::Foreign {
-                    path,
-                    why: "its name is almost that of a segment",
-                });
-            }
-            Name::Temporary | Name::Other => {}
-        }
-    }
-    found.sort_by_key(|entry| entry.segment.header.segment_id);
-    for (one, other) in found.iter().zip(found.iter().skip(1)) {
-        if one.segment.header.segment_id == other.segment.header.segment_id {
-            return Err(Error::Foreign {
-                path: other.segment.path.clone(),
-                why: "another segment has the same number",
-            });
-        }
-    }
-    if let Some(first) = found.first() {
-        let log_id = first.segment.header.log_id;
-        let stranger = found
-            .iter()
-            .find(|entry| entry.segment.header.log_id != log_id);
-        if let Some(stranger) = stranger {
-            return Err(Error::Foreign {
-                path: stranger.segment.path.clone(),
-                why: "it belongs to another log",
-            });
-        }
-    }
-    Ok(found)
-}
-
-fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<Entry> {
-    let file = dir.open_to_read(path)?;
-    let header = read_header(&*file, path, first_lsn)?;
-    if header.segment_id != id || header.first_lsn != first_lsn {
-        return Err(Error::Foreign {
-            path: path.to_owned(),
-            why: "its header and its name differ",
-        });
-    }
-    let file_bytes = file.len().map_err(Error::io("measure", path))?;
-    Ok(Entry {
-        segment: Arc::new(Segment {
-            header,
-            path: path.to_owned(),
-        }),
-        end: u64::from(header.block_bytes),
-        file_bytes,
-    })
-}
-
-/// The segments before the last one that belong to the log, oldest first.
-fn live_chain(found: &[Entry], low_water: Lsn) -> Result<VecDeque<Entry>> {
-    let mut live = VecDeque::new();
-    let mut current = found.last().expect("there is a last segment");
-    while current.segment.header.first_lsn > low_water {
-        let header = &current.segment.header;
-        let corrupt = |entry: &Entry, offset, why| Error::Corrupt {
-            segment: entry.segment.path.clone(),
-            offset,
-            lsn: header.first_lsn.before(),
-            why,
-        };
-        let previous = header.previous;
-        let before = found
-            .binary_search_by_key(&previous.segment_id, |entry| {
-                entry.segment.header.segment_id
-            })
-            .map_err(|_| corrupt(current, 0, "the segment before this one is missing"))?;
-        let before = &found[before];
-        let before_header = &before.segment.header;
-        if before_header.first_lsn > header.first_lsn
-            || before_header.salt != previous.salt
-            || previous.end < u64::from(before_header.block_bytes)
-        {
-            return Err(corrupt(before, 0, "it does not lead to the next segment"));
-        }
-        if previous.end > before.file_bytes {
-            return Err(corrupt(before, before.file_bytes, NotAFrame::Short.why()));
-        }
-        live.push_front(Entry {
-            end: previous.end,
-            ..before.clone()
-        });
-        current = before;
-    }
-    Ok(live)
-}
-
 /// The second half of recovery: what was decided becomes durable.
 struct Recovery<'a> {
     dir: &'a Arc<LogDir>,
@@ -217,8 +124,8 @@ struct Durable {
     valid: Lsn,
     /// The offset behind its last frame.
     end: u64,
-    /// The highest low-water mark in it.
-    low_water: Lsn,
+    /// The highest low-water mark in it, and the last holds.
+    kept: Kept,
 }
 
 impl Recovery<'_> {
@@ -233,9 +140,11 @@ impl Recovery<'_> {
                     segment_id: header.segment_id,
                     end: self.tail.proven_end,
                     salt: header.salt,
+                    is_sealed: self.tail.is_sealed,
                 },
                 false => header.previous,
             },
+            required: self.tail.required,
         };
         match self.start_segment(&next) {
             Ok(active) => {
@@ -247,13 +156,13 @@ impl Recovery<'_> {
                     self.config,
                     live,
                     active,
-                    self.tail.low_water,
+                    self.tail.kept.clone(),
                 ))
             }
             Err(Error::Full { .. }) => {
                 let healed = self.heal_in_place()?;
                 // A mark may not have been there any more when it was to be healed.
-                let mut live = live_chain(found, healed.low_water)?;
+                let mut live = live_chain(found, healed.kept.low_water)?;
                 live.push_back(self.last_until(healed.end));
                 Ok(self.hand_over_without_segment(live, next, &healed))
             }
@@ -281,16 +190,20 @@ impl Recovery<'_> {
             self.config,
             first_lsn,
             tail.proven,
-            tail.low_water,
+            tail.kept.low_water,
         )?;
         let mut draft = Draft::begin(self.dir, self.config)?;
+        draft.append_holds(&tail.kept.holds, &header)?;
+        let mut last_lsn = tail.proven;
         let mut write = |buffer: &mut FrameBuffer| {
             draft.append(buffer.encode(&Place {
                 segment: &header,
                 offset: draft.end(),
+                last_lsn,
                 durable_lsn: tail.proven,
-                low_water_lsn: tail.low_water,
+                low_water_lsn: tail.kept.low_water,
             }))?;
+            last_lsn = buffer.last_lsn();
             buffer.clear();
             Ok(())
         };
@@ -301,7 +214,10 @@ impl Recovery<'_> {
             let mut records = Records::of(frame);
             while let Some((record, payload)) = records.next(body) {
                 let bytes = ENTRY_HEADER_BYTES + payload.len();
-                if !buffer.is_empty() && buffer.body_bytes() + bytes > room {
+                let fits = buffer.is_empty()
+                    || buffer.body_bytes() + bytes <= room
+                        && record.lsn == buffer.last_lsn().next().as_u64();
+                if !fits {
                     write(&mut buffer)?;
                 }
                 buffer.push(
@@ -332,7 +248,7 @@ impl Recovery<'_> {
         let mut durable = Durable {
             valid: self.tail.proven,
             end: self.tail.proven_end,
-            low_water: self.tail.proven_low_water,
+            kept: self.tail.proven_kept.clone(),
         };
         if durable.end == self.tail.end {
             return Ok(durable);
@@ -343,15 +259,14 @@ impl Recovery<'_> {
         while reader.offset() < self.tail.end {
             let offset = reader.offset();
             let frame = match reader.next()? {
-                Ok(frame) if frame.first_lsn == durable.valid.next() => frame,
+                Ok(frame) if frame.follows(durable.valid) => frame,
                 Ok(_) | Err(_) => break,
             };
-            each(offset, &frame, reader.body(&frame))?;
-            durable = Durable {
-                valid: frame.last_lsn(),
-                end: reader.offset(),
-                low_water: durable.low_water.max(frame.low_water_lsn),
-            };
+            let body = reader.body(&frame);
+            each(offset, &frame, body)?;
+            durable.valid = frame.last_lsn();
+            durable.end = reader.offset();
+            durable.kept.see(&frame, body);
         }
         Ok(durable)
     }
@@ -373,6 +288,7 @@ impl Recovery<'_> {
             let place = Place {
                 segment: &segment.header,
                 offset,
+                last_lsn: frame.first_lsn.before(),
                 durable_lsn: frame.durable_lsn,
                 low_water_lsn: frame.low_water_lsn,
             };
@@ -395,6 +311,7 @@ impl Recovery<'_> {
                 segment_id: self.last.segment.header.segment_id,
                 end: healed.end,
                 salt: self.last.segment.header.salt,
+                is_sealed: self.tail.is_sealed,
             },
             ..next
         };
@@ -406,7 +323,7 @@ impl Recovery<'_> {
                 None,
                 next,
                 healed.valid,
-                healed.low_water,
+                healed.kept.clone(),
             ),
             doomed: VecDeque::new(),
         }
@@ -418,7 +335,7 @@ fn hand_over(
     config: &WalConfig,
     mut live: VecDeque<Entry>,
     active: ActiveSegment,
-    low_water: Lsn,
+    kept: Kept,
 ) -> Recovered {
     let header = *active.header();
     live.push_back(Entry {
@@ -433,19 +350,13 @@ fn hand_over(
         log_id: header.log_id,
         segment_id: header.segment_id + 1,
         previous: header.previous,
+        required: header.required,
     };
     let dir = Arc::clone(dir);
     Recovered {
         catalog: Catalog::new(live),
         doomed: VecDeque::new(),
-        writer: Writer::new(
-            dir,
-            *config,
-            Some(active),
-            next,
-            header.durable_lsn,
-            low_water,
-        ),
+        writer: Writer::new(dir, *config, Some(active), next, header.durable_lsn, kept),
     }
 }
 

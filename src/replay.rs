@@ -103,7 +103,7 @@ impl WalReader {
         }
         let offset = segment.offset();
         match segment.next()? {
-            Ok(frame) if frame.first_lsn == self.last.next() => {
+            Ok(frame) if frame.follows(self.last) => {
                 self.frame = Some((frame, Records::of(&frame)));
                 Ok(())
             }

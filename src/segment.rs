@@ -3,6 +3,8 @@
 
 pub(crate) mod active;
 pub(crate) mod catalog;
+pub(crate) mod chain;
 pub(crate) mod reader;
+pub(crate) mod tail;
 pub(crate) mod transfer;
 pub(crate) mod writer;

@@ -92,6 +92,31 @@ pub enum RecordType {
     Checkpoint = 0x8064,
 }
 
+impl RecordType {
+    /// The type with this number, if this version knows it.
+    pub fn from_number(number: u16) -> Option<RecordType> {
+        Some(match number {
+            0 => RecordType::Noop,
+            30 => RecordType::TimeseriesBatch,
+            31 => RecordType::LogBatch,
+            0x8001 => RecordType::Put,
+            0x8002 => RecordType::Delete,
+            0x800A => RecordType::VectorPut,
+            0x800B => RecordType::VectorDelete,
+            0x800C => RecordType::VectorParams,
+            0x8014 => RecordType::CrdtDelta,
+            0x8032 => RecordType::Transaction,
+            0x8064 => RecordType::Checkpoint,
+            _ => return None,
+        })
+    }
+
+    /// Whether a type with this number, known or not, must be understood by a reader: bit 15.
+    pub fn is_required(number: u16) -> bool {
+        number & 0x8000 != 0
+    }
+}
+
 /// What the log knows of a record beside its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordHeader {

@@ -8,6 +8,7 @@
 use seawall::Lsn;
 use seawall::format::frame::FRAME_HEADER_BYTES;
 use seawall::format::header::{Previous, SegmentHeader};
+use seawall::format::required::RequiredTypes;
 
 use super::decode_frame::seal_frame;
 
@@ -142,11 +143,13 @@ impl Builder {
                 segment_id: input.number(id),
                 end: input.number(end),
                 salt,
+                is_sealed: false,
             },
             block_bytes: input.number(block) as u32,
             salt: [id_now as u8 & 0x7f; 16],
             key_id: 0,
             key_check: [0; 16],
+            required: RequiredTypes::default(),
         };
         self.next_lsn = header.first_lsn.as_u64();
         let mut bytes = header.encode().to_vec();

@@ -4,13 +4,16 @@
 //! under a temporary name before the segment gets its own. So a segment under its own name
 //! with a damaged header is corrupt, never merely young.
 
-use super::{NUMBER_LIMIT, VERSION, array_at, u32_at, u64_at};
+use super::required::{REQUIRED_BYTES, RequiredTypes};
+use super::{NUMBER_LIMIT, VERSION, array_at, u16_at, u32_at, u64_at};
 use crate::types::Lsn;
 
 /// The encoded size in bytes: one sector.
 pub const HEADER_BYTES: usize = 512;
 
 const MAGIC: [u8; 8] = *b"SEAWALL\0";
+const REQUIRED_AT: usize = 138;
+const ZEROS_AT: usize = REQUIRED_AT + REQUIRED_BYTES;
 const CHECKSUM_AT: usize = HEADER_BYTES - 4;
 
 /// Which log a segment belongs to: random, made when the log is created.
@@ -40,6 +43,8 @@ pub struct SegmentHeader {
     pub key_id: u64,
     /// Proves a key right or wrong before anything is decrypted; zeros for a plain log.
     pub key_check: [u8; 16],
+    /// The types that a reader must understand and that records before this segment may have.
+    pub required: RequiredTypes,
 }
 
 /// The end of the segment before.
@@ -51,6 +56,8 @@ pub struct Previous {
     pub end: u64,
     /// Its salt: another file with the same number is not it.
     pub salt: [u8; 16],
+    /// Whether a footer stands at its end: one that is not there, or not whole, is damaged.
+    pub is_sealed: bool,
 }
 
 /// Why bytes are not the header of a segment.
@@ -82,6 +89,8 @@ impl SegmentHeader {
         bytes[96..104].copy_from_slice(&self.key_id.to_le_bytes());
         bytes[104..120].copy_from_slice(&self.key_check);
         bytes[120..136].copy_from_slice(&self.previous.salt);
+        bytes[136..138].copy_from_slice(&u16::from(self.previous.is_sealed).to_le_bytes());
+        bytes[REQUIRED_AT..ZEROS_AT].copy_from_slice(&self.required.encode());
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -110,6 +119,11 @@ impl SegmentHeader {
         if version != VERSION {
             return Err(NotAHeader::Version(version));
         }
+        let contradicts = NotAHeader::Damaged("the header contradicts itself");
+        let required = RequiredTypes::decode(&array_at(bytes, REQUIRED_AT));
+        let (Some(required), sealed @ (0 | 1)) = (required, u16_at(bytes, 136)) else {
+            return Err(contradicts);
+        };
         let header = SegmentHeader {
             block_bytes: u32_at(bytes, 12),
             log_id: array_at(bytes, 16),
@@ -121,14 +135,16 @@ impl SegmentHeader {
                 segment_id: u64_at(bytes, 64),
                 end: u64_at(bytes, 72),
                 salt: array_at(bytes, 120),
+                is_sealed: sealed == 1,
             },
             salt: array_at(bytes, 80),
             key_id: u64_at(bytes, 96),
             key_check: array_at(bytes, 104),
+            required,
         };
-        match header.is_sound() && bytes[136..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
+        match header.is_sound() && bytes[ZEROS_AT..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
             true => Ok(header),
-            false => Err(NotAHeader::Damaged("the header contradicts itself")),
+            false => Err(contradicts),
         }
     }
 
@@ -139,6 +155,7 @@ impl SegmentHeader {
             && self.segment_id > 0
             && self.segment_id < NUMBER_LIMIT
             && self.previous.segment_id < self.segment_id
+            && (self.previous.segment_id > 0 || !self.previous.is_sealed)
             && self.first_lsn > Lsn::ZERO
             && self.durable_lsn.as_u64() < NUMBER_LIMIT
             && self.first_lsn <= self.durable_lsn.next()
@@ -162,11 +179,13 @@ mod tests {
                 segment_id: 6,
                 end: 8192,
                 salt: [3; 16],
+                is_sealed: true,
             },
             block_bytes: 4096,
             salt: [9; 16],
             key_id: 0,
             key_check: [0; 16],
+            required: [0x8001, 0x8064].into_iter().collect(),
         }
     }
 

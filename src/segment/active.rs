@@ -13,7 +13,10 @@ use crate::config::WalConfig;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::format::aligned::AlignedBytes;
+use crate::format::buffer::{FrameBuffer, Place};
+use crate::format::frame::FrameKind;
 use crate::format::header::{HEADER_BYTES, SegmentHeader};
+use crate::format::holds::Holds;
 
 /// A segment in the making, under the temporary name. Its frames come first, its header last.
 pub(crate) struct Draft<'a> {
@@ -58,6 +61,27 @@ impl Draft<'_> {
         self.write(self.end, frame)?;
         self.end += frame.len() as u64;
         Ok(())
+    }
+
+    /// Adds the log's holds, if there are any: each segment has them all, so that those before
+    /// it may go.
+    ///
+    /// # Errors
+    /// As [`Draft::append`].
+    pub(crate) fn append_holds(&mut self, holds: &Holds, header: &SegmentHeader) -> Result<()> {
+        if holds.is_empty() {
+            return Ok(());
+        }
+        let place = Place {
+            segment: header,
+            offset: self.end,
+            last_lsn: header.first_lsn.before(),
+            durable_lsn: header.first_lsn.before(),
+            low_water_lsn: header.low_water_lsn,
+        };
+        let body = holds.encode();
+        let mut buffer = FrameBuffer::with_capacity(body.len());
+        self.append(buffer.encode_bare(FrameKind::Holds, &body, &place))
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
@@ -125,11 +149,6 @@ impl ActiveSegment {
     /// Whether a sync has covered all that was appended.
     pub(crate) fn is_synced(&self) -> bool {
         self.is_synced
-    }
-
-    /// Whether no frame was written yet.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.end == u64::from(self.header.block_bytes)
     }
 
     /// Writes a frame at the end; it is not durable before the next sync. After an error the

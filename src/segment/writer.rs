@@ -12,8 +12,11 @@ use super::catalog::LogDir;
 use crate::config::WalConfig;
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
-use crate::format::frame::{FrameBuffer, FrameKind, Place};
+use crate::format::buffer::{FrameBuffer, Place};
+use crate::format::frame::FrameKind;
 use crate::format::header::{LogId, Previous, SegmentHeader};
+use crate::format::holds::Holds;
+use crate::format::required::RequiredTypes;
 use crate::types::{Lsn, WalStats};
 
 /// Everything that the next segment's header is made from.
@@ -22,6 +25,8 @@ pub(crate) struct NextSegment {
     pub(crate) log_id: LogId,
     pub(crate) segment_id: u64,
     pub(crate) previous: Previous,
+    /// The types of all records before it that a reader must understand.
+    pub(crate) required: RequiredTypes,
 }
 
 impl NextSegment {
@@ -48,8 +53,16 @@ impl NextSegment {
             salt,
             key_id: 0,
             key_check: [0; 16],
+            required: self.required,
         })
     }
+}
+
+/// What a log keeps beside its records.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) low_water: Lsn,
+    pub(crate) holds: Holds,
 }
 
 /// The writer of the log's frames.
@@ -65,6 +78,8 @@ pub(crate) struct Writer {
     sealed: Option<(u64, u64)>,
     // Records below this may be missing; goes into every frame.
     low_water: Lsn,
+    // Goes into a frame whenever it changes, and into every new segment.
+    holds: Holds,
     // Frames up to here were written.
     written: Lsn,
     // Frames up to here were covered by a sync. Never above `written`.
@@ -81,7 +96,7 @@ impl Writer {
         active: Option<ActiveSegment>,
         next: NextSegment,
         durable: Lsn,
-        low_water: Lsn,
+        kept: Kept,
     ) -> Writer {
         let segments_created = u64::from(active.is_some());
         Writer {
@@ -91,7 +106,8 @@ impl Writer {
             next,
             staged: FrameBuffer::with_capacity(config.tuning.write_buffer_size),
             sealed: None,
-            low_water,
+            low_water: kept.low_water,
+            holds: kept.holds,
             written: durable,
             durable,
             stats: WalStats {
@@ -112,6 +128,10 @@ impl Writer {
 
     pub(crate) fn low_water(&self) -> Lsn {
         self.low_water
+    }
+
+    pub(crate) fn holds(&self) -> &Holds {
+        &self.holds
     }
 
     pub(crate) fn sealed(&self) -> Option<(u64, u64)> {
@@ -136,6 +156,7 @@ impl Writer {
         let frame = self.staged.encode(&Place {
             segment: active.header(),
             offset: active.end(),
+            last_lsn: self.written,
             durable_lsn: self.durable,
             low_water_lsn: self.low_water,
         });
@@ -143,6 +164,7 @@ impl Writer {
         self.stats.bytes_written += frame.len() as u64;
         self.stats.frames_written += 1;
         self.stats.records_written += u64::from(self.staged.record_count());
+        self.next.required.add_all(self.staged.required());
         self.written = last_lsn;
         self.staged.clear();
         self.staged.shrink(self.config.tuning.write_buffer_size);
@@ -182,10 +204,21 @@ impl Writer {
             self.start_segment()?;
         }
         let before = std::mem::replace(&mut self.low_water, low_water);
-        if let Err(error) = self.append_bare(FrameKind::Records) {
+        if let Err(error) = self.append_bare(FrameKind::Records, &[]) {
             self.low_water = before;
             return Err(error);
         }
+        self.sync()
+    }
+
+    /// Makes the log's holds durable as they are from now on, as [`Writer::write_mark`] does it.
+    pub(crate) fn write_holds(&mut self, holds: Holds) -> Result<()> {
+        assert!(self.staged.is_empty());
+        if self.active.is_none() {
+            self.start_segment()?;
+        }
+        self.append_bare(FrameKind::Holds, &holds.encode())?;
+        self.holds = holds;
         self.sync()
     }
 
@@ -199,33 +232,36 @@ impl Writer {
             self.sync()?;
         }
         let end = self.active.as_ref().expect("it was there").end();
-        self.append_bare(FrameKind::Footer)?;
+        self.append_bare(FrameKind::Footer, &[])?;
         self.sync()?;
-        self.retire(end);
+        self.retire(end, true);
         Ok(())
     }
 
-    /// Writes no more to the active segment, whose frames of the log end at `end`.
-    fn retire(&mut self, end: u64) {
+    /// Writes no more to the active segment, whose frames of the log end at `end`, where a footer
+    /// stands if it `is_sealed`.
+    fn retire(&mut self, end: u64, is_sealed: bool) {
         let retired = self.active.take().expect("callers have seen it");
         let header = retired.header();
         self.next.previous = Previous {
             segment_id: header.segment_id,
             end,
             salt: header.salt,
+            is_sealed,
         };
         self.sealed = Some((header.segment_id, retired.end()));
     }
 
-    fn append_bare(&mut self, kind: FrameKind) -> Result<()> {
+    fn append_bare(&mut self, kind: FrameKind, body: &[u8]) -> Result<()> {
         let active = self.active.as_mut().expect("callers make sure of it");
-        let mut buffer = FrameBuffer::with_capacity(0);
+        let mut buffer = FrameBuffer::with_capacity(body.len());
         let frame = buffer.encode_bare(
             kind,
-            self.written.next(),
+            body,
             &Place {
                 segment: active.header(),
                 offset: active.end(),
+                last_lsn: self.written,
                 durable_lsn: self.durable,
                 low_water_lsn: self.low_water,
             },
@@ -240,13 +276,14 @@ impl Writer {
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         if let Some(active) = &self.active {
             let fits = active.end() + bytes <= self.config.segment_target_size;
-            if fits || active.is_fresh() {
+            let is_without_records = self.written < active.header().first_lsn;
+            if fits || is_without_records {
                 return Ok(());
             }
             let end = active.end();
             match self.seal() {
                 // The next segment's header says all that the footer says.
-                Err(Error::Full { .. }) => self.retire(end),
+                Err(Error::Full { .. }) => self.retire(end, false),
                 sealed => sealed?,
             }
         }
@@ -264,7 +301,8 @@ impl Writer {
             self.durable,
             self.low_water,
         )?;
-        let draft = Draft::begin(&self.dir, &self.config)?;
+        let mut draft = Draft::begin(&self.dir, &self.config)?;
+        draft.append_holds(&self.holds, &header)?;
         self.active = Some(draft.publish(&header)?);
         self.next.segment_id += 1;
         self.stats.segments_created += 1;

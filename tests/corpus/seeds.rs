@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use seawall::format::frame::{FRAME_HEADER_BYTES, FrameBuffer, FrameKind, Place};
+use seawall::format::buffer::{FrameBuffer, Place};
+use seawall::format::frame::{FRAME_HEADER_BYTES, FrameKind};
 use seawall::format::header::SegmentHeader;
 use seawall::{Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
 
@@ -28,6 +29,7 @@ fn image(kind: FrameKind, payloads: &[&[u8]]) -> Vec<u8> {
     let place = Place {
         segment: &segment,
         offset: OFFSET,
+        last_lsn: Lsn::new(9),
         durable_lsn: Lsn::new(9),
         low_water_lsn: Lsn::new(2),
     };
@@ -37,7 +39,7 @@ fn image(kind: FrameKind, payloads: &[&[u8]]) -> Vec<u8> {
         buffer.push(Lsn::new(lsn), 0x8001, tenant, vshard, payload);
     }
     match payloads.is_empty() {
-        true => buffer.encode_bare(kind, Lsn::new(10), &place).to_vec(),
+        true => buffer.encode_bare(kind, &[], &place).to_vec(),
         false => buffer.encode(&place).to_vec(),
     }
 }

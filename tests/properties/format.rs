@@ -4,9 +4,8 @@
 //! is refused; arbitrary bytes never panic. *Not verified:* frames in a file, which is `damage`.
 
 use proptest::prelude::*;
-use seawall::format::frame::{
-    FRAME_HEADER_BYTES, FrameBuffer, FrameHeader, FrameKind, NotAFrame, Place, Records,
-};
+use seawall::format::buffer::{FrameBuffer, Place};
+use seawall::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, NotAFrame, Records};
 use seawall::format::header::{HEADER_BYTES, Previous, SegmentHeader};
 use seawall::{Lsn, TenantId, VShardId};
 
@@ -24,6 +23,8 @@ prop_compose! {
         previous_salt in any::<[u8; 16]>(),
         (end, key_id) in any::<(u64, u64)>(),
         block in 9..=16u32,
+        is_sealed: bool,
+        required in prop::collection::vec(0x8000..=u16::MAX, 0..=32),
     ) -> SegmentHeader {
         SegmentHeader {
             log_id,
@@ -31,11 +32,17 @@ prop_compose! {
             first_lsn: Lsn::new(first),
             durable_lsn: Lsn::new(durable),
             low_water_lsn: Lsn::new(low_water),
-            previous: Previous { segment_id: before, end, salt: previous_salt },
+            previous: Previous {
+                segment_id: before,
+                end,
+                salt: previous_salt,
+                is_sealed: is_sealed && before > 0,
+            },
             block_bytes: 1 << block,
             salt,
             key_id,
             key_check,
+            required: required.into_iter().collect(),
         }
     }
 }
@@ -95,6 +102,7 @@ proptest! {
         let place = Place {
             segment: &segment,
             offset,
+            last_lsn: Lsn::new(first - 1),
             durable_lsn: Lsn::new(durable),
             low_water_lsn: Lsn::new(low_water),
         };
@@ -128,6 +136,7 @@ proptest! {
         let place = Place {
             segment: &segment,
             offset,
+            last_lsn: Lsn::new(first - 1),
             durable_lsn: Lsn::new(durable),
             low_water_lsn: Lsn::new(low_water),
         };

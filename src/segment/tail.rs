@@ -4,26 +4,45 @@
 
 use std::collections::VecDeque;
 
+use super::catalog::{Entry, LogDir};
+use super::reader::{FrameReader, Stop};
+use super::writer::Kept;
 use crate::error::{Error, Result};
-use crate::format::frame::{FrameKind, NotAFrame};
-use crate::segment::catalog::{Entry, LogDir};
-use crate::segment::reader::{FrameReader, Stop};
-use crate::types::Lsn;
+use crate::format::frame::{FrameHeader, FrameKind, NotAFrame, Records};
+use crate::format::holds::Holds;
+use crate::format::required::RequiredTypes;
+use crate::types::{Lsn, RecordHeader, RecordType};
 
 /// The end of the last segment, told apart into proven, valid and torn.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     /// The last LSN that something says was durable.
-    pub(super) proven: Lsn,
+    pub(crate) proven: Lsn,
     /// The offset behind the last frame of proven records.
-    pub(super) proven_end: u64,
+    pub(crate) proven_end: u64,
     /// The last LSN in a valid frame.
-    pub(super) valid: Lsn,
+    pub(crate) valid: Lsn,
     /// The offset behind that frame.
-    pub(super) end: u64,
-    /// The highest low-water mark in a valid frame.
-    pub(super) low_water: Lsn,
+    pub(crate) end: u64,
+    /// The highest low-water mark in a valid frame, and the last holds.
+    pub(crate) kept: Kept,
     /// The same, up to `proven_end`.
-    pub(super) proven_low_water: Lsn,
+    pub(crate) proven_kept: Kept,
+    /// The types up to the end that a reader must understand, those that this version knows.
+    pub(crate) required: RequiredTypes,
+    /// One that it does not know.
+    pub(crate) unknown_type: Option<u16>,
+    /// Whether a footer stands at the end.
+    pub(crate) is_sealed: bool,
+}
+
+impl Kept {
+    /// Takes over what a valid frame says.
+    pub(crate) fn see(&mut self, frame: &FrameHeader, body: &[u8]) {
+        self.low_water = self.low_water.max(frame.low_water_lsn);
+        if frame.kind == FrameKind::Holds {
+            self.holds = Holds::decode(body).expect("the frame was checked");
+        }
+    }
 }
 
 /// A valid frame that nothing has proven so far.
@@ -31,7 +50,7 @@ struct Unproven {
     first_lsn: Lsn,
     last_lsn: Lsn,
     end: u64,
-    low_water: Lsn,
+    kept: Kept,
 }
 
 impl Tail {
@@ -39,16 +58,23 @@ impl Tail {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when something proves records that can't be read.
-    pub(super) fn scan(dir: &LogDir, last: &Entry) -> Result<Tail> {
+    pub(crate) fn scan(dir: &LogDir, last: &Entry) -> Result<Tail> {
         let header = &last.segment.header;
         let mut reader = FrameReader::open(dir, &last.segment.path, header)?;
+        let kept = Kept {
+            low_water: header.low_water_lsn,
+            holds: Holds::default(),
+        };
         let mut tail = Tail {
             proven: header.durable_lsn,
             proven_end: reader.offset(),
             valid: header.first_lsn.before(),
             end: reader.offset(),
-            low_water: header.low_water_lsn,
-            proven_low_water: header.low_water_lsn,
+            proven_kept: kept.clone(),
+            kept,
+            required: header.required,
+            unknown_type: header.required.unknown(),
+            is_sealed: false,
         };
         let corrupt = |tail: &Tail, offset, why: NotAFrame| Error::Corrupt {
             segment: last.segment.path.clone(),
@@ -60,13 +86,15 @@ impl Tail {
         let stop = loop {
             let offset = reader.offset();
             let frame = match reader.next()? {
-                Ok(frame) if frame.first_lsn == tail.valid.next() => frame,
+                Ok(frame) if frame.follows(tail.valid) => frame,
                 Ok(_) => return Err(corrupt(&tail, offset, NotAFrame::Contents)),
                 Err(stop) => break stop,
             };
             tail.proven = tail.proven.max(frame.durable_lsn);
-            tail.low_water = tail.low_water.max(frame.low_water_lsn);
+            let body = reader.body(&frame);
+            tail.kept.see(&frame, body);
             if frame.kind == FrameKind::Footer {
+                tail.is_sealed = tail.proven >= tail.valid;
                 let why = NotAFrame::Short;
                 break Stop { offset, why };
             }
@@ -75,11 +103,12 @@ impl Tail {
             // A frame without records has no LSN of its own that could be proven: it counts as
             // proven only with a later one that has.
             if frame.record_count > 0 {
+                tail.see_types(&frame, body);
                 unproven.push_back(Unproven {
                     first_lsn: frame.first_lsn,
                     last_lsn: tail.valid,
                     end: tail.end,
-                    low_water: tail.low_water,
+                    kept: tail.kept.clone(),
                 });
                 tail.settle(&mut unproven);
             }
@@ -94,7 +123,29 @@ impl Tail {
             Some(frame) if frame.first_lsn <= tail.proven => {
                 Err(corrupt(&tail, tail.proven_end, NotAFrame::Contents))
             }
-            _ => Ok(tail),
+            Some(_) => Ok(tail),
+            None => {
+                if tail.is_sealed {
+                    // A footer was written when all before it was durable, marks included.
+                    tail.proven_end = tail.end;
+                    tail.proven_kept = tail.kept.clone();
+                }
+                Ok(tail)
+            }
+        }
+    }
+
+    fn see_types(&mut self, frame: &FrameHeader, body: &[u8]) {
+        let mut records = Records::of(frame);
+        while let Some((RecordHeader { record_type, .. }, _)) = records.next(body) {
+            match RecordType::from_number(record_type) {
+                // With an unknown one the set is of no use any more.
+                Some(_) if self.unknown_type.is_none() => self.required.add(record_type),
+                None if RecordType::is_required(record_type) => {
+                    self.unknown_type = Some(record_type);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -105,7 +156,7 @@ impl Tail {
                 break;
             }
             self.proven_end = frame.end;
-            self.proven_low_water = frame.low_water;
+            self.proven_kept = frame.kept.clone();
             unproven.pop_front();
         }
     }
