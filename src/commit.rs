@@ -11,119 +11,26 @@
 //! acknowledged behind it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::env::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::{Error, Result};
-use crate::format::PAYLOAD_BYTES_MAX;
 use crate::format::buffer::FrameBuffer;
 use crate::format::frame::ENTRY_HEADER_BYTES;
+use crate::format::{BATCH_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::recovery::Recovered;
-use crate::segment::catalog::{Catalog, Entry, Segment};
+use crate::segment::catalog::Entry;
 use crate::segment::writer::Writer;
-use crate::types::{Lsn, SegmentMeta, TenantId, VShardId, WalStats};
+use crate::stats::WalStats;
+use crate::types::{Lsn, NewRecord, SegmentMeta};
 
-/// The state that all threads share. No scheduling point lies under this lock: it is held for
-/// a few copies, never across I/O.
-struct Queue {
-    pending: FrameBuffer,
-    next_lsn: Lsn,
-    /// Covered by a sync that succeeded.
-    durable: Lsn,
-    /// The durable low-water mark. Raised only by truncation.
-    low_water: Lsn,
-    /// Where new readers begin: the mark that a truncation under way is about to make durable.
-    readable_from: Lsn,
-    is_led: bool,
-    stage: Stage,
-    failed: Option<Arc<Error>>,
-    catalog: Catalog,
-    stats: WalStats,
-}
+mod queue;
+mod retention;
 
-/// How far a close has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Open,
-    /// A close is under way. It may fail for want of space, and then the log is open again: so
-    /// others wait for its outcome.
-    Closing,
-    Closed,
-}
-
-impl Queue {
-    fn check_failed(&self) -> Result<()> {
-        match &self.failed {
-            None => Ok(()),
-            Some(cause) => Err(Error::Poisoned {
-                cause: Arc::clone(cause),
-            }),
-        }
-    }
-
-    /// Makes the first error final; a full disk is not.
-    fn fail_unless_full(&mut self, error: Error) -> Error {
-        if matches!(error, Error::Full { .. }) {
-            return error;
-        }
-        let cause = self.failed.get_or_insert_with(|| Arc::new(error));
-        Error::Poisoned {
-            cause: Arc::clone(cause),
-        }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        self.check_failed()?;
-        match self.stage {
-            Stage::Open | Stage::Closing => Ok(()),
-            Stage::Closed => Err(Error::Closed),
-        }
-    }
-
-    /// Takes over what the writer did in a turn.
-    fn publish(&mut self, writer: &Writer) {
-        assert!(writer.durable() >= self.durable);
-        assert!(writer.durable() < self.next_lsn);
-        self.durable = writer.durable();
-        self.stats = writer.stats();
-        if let (Some((sealed, file_bytes)), Some(last)) = (writer.sealed(), self.catalog.last_mut())
-            && last.segment.header.segment_id == sealed
-        {
-            last.file_bytes = file_bytes;
-        }
-        let Some(active) = writer.active() else {
-            return;
-        };
-        let header = *active.header();
-        let known = self.catalog.last_mut();
-        if known.is_none_or(|last| last.segment.header.segment_id != header.segment_id) {
-            self.catalog.push(Entry {
-                segment: Arc::new(Segment {
-                    header,
-                    path: active.path().clone(),
-                }),
-                end: active.end(),
-                file_bytes: active.end(),
-            });
-        }
-        let last = self
-            .catalog
-            .last_mut()
-            .expect("it holds the active segment");
-        last.end = active.end();
-        last.file_bytes = active.end();
-    }
-}
+pub(crate) use queue::Snapshot;
+use queue::{Queue, Stage};
 
 type QueueGuard<'a> = MutexGuard<'a, Queue>;
-
-/// What a reader may see: a durable, consistent part of the log.
-pub(crate) struct Snapshot {
-    /// The segments that hold it, pinned for as long as the snapshot lives.
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) readable_from: Lsn,
-    pub(crate) durable: Lsn,
-}
 
 /// The one place where records get their LSNs and become durable.
 pub(crate) struct Committer {
@@ -155,7 +62,9 @@ impl Committer {
                 stage: Stage::Open,
                 failed: None,
                 catalog,
+                holds: writer.holds().clone(),
                 stats: writer.stats(),
+                unknown_skipped: 0,
             }),
             turn_ended: Condvar::new(),
             writer: Mutex::new(writer),
@@ -164,21 +73,10 @@ impl Committer {
         }
     }
 
-    /// Gives a record its LSN and queues it. When the queue is full, it is written first.
-    pub(crate) fn append(
-        &self,
-        record_type: u16,
-        tenant: TenantId,
-        vshard: VShardId,
-        payload: &[u8],
-    ) -> Result<Lsn> {
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(Error::RecordTooLarge {
-                len: payload.len(),
-                max: PAYLOAD_BYTES_MAX,
-            });
-        }
-        let bytes = ENTRY_HEADER_BYTES + payload.len();
+    /// Gives records their LSNs, one behind the other, and queues them for one frame; returns the
+    /// first one's. When the queue is too full for them, it is written before.
+    pub(crate) fn append(&self, records: &[NewRecord<'_>]) -> Result<Lsn> {
+        let bytes = checked_bytes(records)?;
         let mut queue = self.lock_open()?;
         loop {
             if queue.pending.is_empty() || queue.pending.body_bytes() + bytes <= self.buffer_bytes {
@@ -190,12 +88,19 @@ impl Committer {
             };
             queue = self.until_open(queue)?;
         }
-        let lsn = queue.next_lsn;
-        queue
-            .pending
-            .push(lsn, record_type, tenant, vshard, payload);
-        queue.next_lsn = lsn.next();
-        Ok(lsn)
+        let first = queue.next_lsn;
+        for record in records {
+            let lsn = queue.next_lsn;
+            queue.pending.push(
+                lsn,
+                record.record_type as u16,
+                record.tenant,
+                record.vshard,
+                record.payload,
+            );
+            queue.next_lsn = lsn.next();
+        }
+        Ok(first)
     }
 
     /// Makes everything appended before the call durable.
@@ -248,6 +153,16 @@ impl Committer {
         self.until_open(self.queue.lock())
     }
 
+    /// The same, once nobody leads. A wait for the one can end with the other no longer so: both
+    /// have to hold at once.
+    fn lock_open_and_unled(&self) -> Result<QueueGuard<'_>> {
+        let mut queue = self.lock_open()?;
+        while queue.is_led {
+            queue = self.until_open(self.turn_ended.wait(queue))?;
+        }
+        Ok(queue)
+    }
+
     fn until_open<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<QueueGuard<'a>> {
         while queue.stage == Stage::Closing && queue.failed.is_none() {
             queue = self.turn_ended.wait(queue);
@@ -278,6 +193,12 @@ impl Committer {
         drop(queue);
 
         let result = work(&mut writer);
+        // Told here, where no lock that others need is held.
+        match &result {
+            Ok(()) => {}
+            Err(error @ Error::Full { .. }) => tracing::warn!(%error, "no space"),
+            Err(error) => tracing::error!(%error, "the log is poisoned"),
+        }
 
         let mut queue = self.queue.lock();
         queue.publish(&writer);
@@ -296,65 +217,6 @@ impl Committer {
         }
         queue.check_failed()?;
         Ok(queue)
-    }
-
-    /// Raises the low-water mark as far as `lsn` and the pinned segments allow, durably, and
-    /// lets `remove` delete segments below the number that it is given: those below the mark, and
-    /// what earlier removals have left. What it leaves is offered next time.
-    pub(crate) fn truncate_before<T>(
-        &self,
-        lsn: Lsn,
-        remove: impl FnOnce(u64, &mut VecDeque<Entry>) -> Result<T>,
-    ) -> Result<T> {
-        let mut doomed = self.doomed.lock();
-        let mut queue = self.lock_open()?;
-        // A wait for the one can end with the other no longer so: both have to hold at once.
-        while queue.is_led {
-            queue = self.until_open(self.turn_ended.wait(queue))?;
-        }
-        if lsn > queue.durable.next() {
-            return Err(Error::NotDurable {
-                asked: lsn,
-                durable: queue.durable,
-            });
-        }
-        if let Some(low_water) = queue.catalog.low_water_below(lsn) {
-            queue = self.raise_low_water(queue, low_water)?;
-            doomed.extend(queue.catalog.take_below(low_water));
-            let by_number = |entry: &Entry| entry.segment.header.segment_id;
-            doomed.make_contiguous().sort_by_key(by_number);
-        }
-        let oldest = queue.catalog.oldest_id();
-        drop(queue);
-        remove(oldest, &mut doomed)
-    }
-
-    fn raise_low_water<'a>(
-        &'a self,
-        mut queue: QueueGuard<'a>,
-        low_water: Lsn,
-    ) -> Result<QueueGuard<'a>> {
-        if low_water <= queue.low_water {
-            // Segments without records: the mark was beyond them already.
-            return Ok(queue);
-        }
-        // Raised before the turn, so that no reader pins what is about to go.
-        queue.readable_from = low_water;
-        let marked = self.lead(queue, |writer| {
-            writer.write_staged()?;
-            writer.write_mark(low_water)
-        });
-        match marked {
-            Ok(mut queue) => {
-                queue.low_water = low_water;
-                Ok(queue)
-            }
-            Err(error) => {
-                let mut queue = self.queue.lock();
-                queue.readable_from = queue.low_water;
-                Err(error)
-            }
-        }
     }
 
     /// Commits everything, seals the active segment and refuses all later calls.
@@ -384,8 +246,15 @@ impl Committer {
         }
     }
 
+    /// Nobody is left who could append, sync or close.
+    pub(crate) fn abandon(&self) {
+        self.queue.lock().stage = Stage::Closed;
+        self.turn_ended.notify_all();
+    }
+
     /// Makes an error outside of a turn final.
     pub(crate) fn poison(&self, error: Error) -> Error {
+        tracing::error!(%error, "the log is poisoned");
         let mut queue = self.queue.lock();
         let error = queue.fail_unless_full(error);
         self.turn_ended.notify_all();
@@ -413,7 +282,46 @@ impl Committer {
     }
 
     pub(crate) fn stats(&self) -> WalStats {
-        self.queue.lock().stats
+        let queue = self.queue.lock();
+        WalStats {
+            unknown_skipped: queue.unknown_skipped,
+            ..queue.stats
+        }
+    }
+
+    /// Counts records that a replay has passed over.
+    pub(crate) fn count_unknown(&self, skipped: u64) {
+        self.queue.lock().unknown_skipped += skipped;
+    }
+
+    /// Waits until records behind `last` are durable, and pins them with the rest of the log. `None`
+    /// when none will come any more: the log was closed, or `is_stopped` set, which
+    /// [`Committer::stop_waiting`] does.
+    pub(crate) fn wait_beyond(
+        &self,
+        last: Lsn,
+        is_stopped: &AtomicBool,
+    ) -> Result<Option<Snapshot>> {
+        let mut queue = self.queue.lock();
+        loop {
+            queue.check_failed()?;
+            if queue.durable > last {
+                return Ok(Some(queue.snapshot(last.next())));
+            }
+            // Only ever read and written under the lock, which gives all the order it needs.
+            if queue.stage == Stage::Closed || is_stopped.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            queue = self.turn_ended.wait(queue);
+        }
+    }
+
+    /// Ends the waits with this flag.
+    pub(crate) fn stop_waiting(&self, is_stopped: &AtomicBool) {
+        let queue = self.queue.lock();
+        is_stopped.store(true, Ordering::Relaxed);
+        drop(queue);
+        self.turn_ended.notify_all();
     }
 
     /// Pins the durable part of the log from `from` on; from its beginning for `None`.
@@ -427,11 +335,29 @@ impl Committer {
                 low_water: queue.readable_from,
             });
         }
-        Ok(Snapshot {
-            entries: queue.catalog.entries_from(from).cloned().collect(),
-            readable_from: queue.readable_from,
-            durable: queue.durable,
-        })
+        Ok(queue.snapshot(from))
+    }
+}
+
+/// The room that records take in a frame, once they are known to fit in one.
+fn checked_bytes(records: &[NewRecord<'_>]) -> Result<usize> {
+    let mut bytes = 0;
+    for NewRecord { payload, .. } in records {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(Error::RecordTooLarge {
+                len: payload.len(),
+                max: PAYLOAD_BYTES_MAX,
+            });
+        }
+        bytes += ENTRY_HEADER_BYTES + payload.len();
+    }
+    match bytes {
+        0 => Err(Error::EmptyBatch),
+        _ if bytes > BATCH_BYTES_MAX => Err(Error::BatchTooLarge {
+            bytes,
+            max: BATCH_BYTES_MAX,
+        }),
+        _ => Ok(bytes),
     }
 }
 
@@ -444,6 +370,7 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.is_over {
+            tracing::error!("the log is poisoned: its leader panicked");
             let mut queue = self.committer.queue.lock();
             queue.fail_unless_full(Error::LeaderPanicked);
             queue.is_led = false;

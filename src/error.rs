@@ -3,7 +3,7 @@
 //! | error | does the log go on? |
 //! | --- | --- |
 //! | [`Error::Full`] | yes: nothing was lost; the records wait in memory and the next call tries again |
-//! | [`Error::RecordTooLarge`], [`Error::NotAppended`], [`Error::NotDurable`], [`Error::BelowLowWater`] | yes: the call was refused and changed nothing |
+//! | [`Error::RecordTooLarge`], [`Error::EmptyBatch`], [`Error::BatchTooLarge`], [`Error::BadHold`], [`Error::NotAppended`], [`Error::NotDurable`], [`Error::BelowLowWater`] | yes: the call was refused and changed nothing |
 //! | [`Error::Corrupt`] from a reader | yes: writing goes on, but the damaged records are gone |
 //! | [`Error::Io`] from a reader, a listing or an unlink | yes |
 //! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
@@ -121,6 +121,23 @@ pub enum Error {
         len: usize,
         /// The limit in bytes.
         max: usize,
+    },
+    /// A batch without records; no LSN was given.
+    #[error("a batch without records")]
+    EmptyBatch,
+    /// A batch is above the limit; no LSN was given.
+    #[error("a batch of {bytes} bytes is above the limit of {max}")]
+    BatchTooLarge {
+        /// What its records take: each its payload and 12 bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// A hold can't be set. Nothing was changed.
+    #[error("bad hold: {why}")]
+    BadHold {
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// The LSN was not given to any record yet.
     #[error("lsn {asked} was not appended yet; the next is {next}")]

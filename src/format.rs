@@ -16,6 +16,10 @@ pub const VERSION: u32 = 1;
 /// The largest payload of one record: 64 MiB, as in the legacy format.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
+/// The largest atomic batch: 64 MiB and 12 bytes, as one record of the largest size takes. Each
+/// record of it takes 12 bytes and its payload.
+pub const BATCH_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + frame::ENTRY_HEADER_BYTES;
+
 /// LSNs and segment numbers in files are below this, so that counting on never overflows.
 pub(crate) const NUMBER_LIMIT: u64 = 1 << 63;
 

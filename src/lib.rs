@@ -47,9 +47,11 @@ pub mod config;
 pub mod env;
 pub mod error;
 pub mod format;
+pub mod stats;
 pub mod types;
 
 mod commit;
+mod follow;
 mod manager;
 mod recovery;
 mod replay;
@@ -58,9 +60,11 @@ mod truncation;
 
 pub use config::{WalConfig, WalTuning};
 pub use error::{Error, Result};
+pub use follow::{TailStopper, WalTail};
 pub use manager::WalManager;
 pub use replay::WalReader;
+pub use stats::{Histogram, WalStats};
 pub use types::{
-    Lsn, RecordHeader, RecordType, SegmentMeta, TenantId, TruncateResult, VShardId, WalRecord,
-    WalStats,
+    Hold, Lsn, NewRecord, RecordHeader, RecordType, SegmentMeta, TenantId, TruncateResult,
+    VShardId, WalRecord,
 };

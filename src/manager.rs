@@ -1,5 +1,6 @@
 //! [`WalManager`]: the log as the database sees it.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,13 +9,15 @@ use crate::config::{WalConfig, WalTuning};
 use crate::env::Env;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
+use crate::follow::WalTail;
 use crate::recovery::recover;
-use crate::replay::WalReader;
+use crate::replay::{Unknown, WalReader};
 use crate::segment::catalog::{LOCK, LogDir};
 use crate::segment::transfer::uninterrupted;
+use crate::stats::WalStats;
 use crate::truncation::truncate_before;
 use crate::types::{
-    Lsn, RecordType, SegmentMeta, TenantId, TruncateResult, VShardId, WalRecord, WalStats,
+    Hold, Lsn, NewRecord, RecordType, SegmentMeta, TenantId, TruncateResult, VShardId, WalRecord,
 };
 
 /// The write-ahead log of a database node: the single source of truth for durability.
@@ -24,7 +27,7 @@ use crate::types::{
 /// returned `Ok`. Dropping the log does no I/O: what was not synced by then may be lost. Use
 /// [`WalManager::close`] to end it in an orderly way.
 pub struct WalManager {
-    committer: Committer,
+    committer: Arc<Committer>,
     dir: Arc<LogDir>,
 }
 
@@ -96,7 +99,7 @@ impl WalManager {
         });
         let recovered = recover(&dir, &config)?;
         Ok(WalManager {
-            committer: Committer::new(recovered, config.tuning.write_buffer_size),
+            committer: Arc::new(Committer::new(recovered, config.tuning.write_buffer_size)),
             dir,
         })
     }
@@ -113,8 +116,26 @@ impl WalManager {
         vshard: VShardId,
         payload: &[u8],
     ) -> Result<Lsn> {
-        self.committer
-            .append(record_type as u16, tenant, vshard, payload)
+        self.committer.append(&[NewRecord {
+            record_type,
+            tenant,
+            vshard,
+            payload,
+        }])
+    }
+
+    /// Appends several records as one: after any crash all of them are there or none. They get
+    /// LSNs one behind the other, which are returned, first and last; they are durable once a
+    /// later sync has covered the last one. A batch may be larger than the write buffer, and needs
+    /// its size in memory.
+    ///
+    /// # Errors
+    /// As [`WalManager::append`], [`Error::EmptyBatch`], and [`Error::BatchTooLarge`] above 64 MiB
+    /// and 12 bytes, of which each record takes its payload and 12 bytes.
+    pub fn append_batch(&self, records: &[NewRecord<'_>]) -> Result<RangeInclusive<Lsn>> {
+        let first = self.committer.append(records)?;
+        let last = first.as_u64() + records.len() as u64 - 1;
+        Ok(first..=Lsn::new(last))
     }
 
     /// Appends a record and makes it durable, sharing the sync with whoever else waits.
@@ -168,12 +189,13 @@ impl WalManager {
     }
 
     /// All durable records, in LSN order. It needs memory for all of them: see
-    /// [`WalManager::reader`].
+    /// [`WalManager::reader`]. Records of types that this version neither knows nor has to
+    /// understand are left out, and counted in [`WalStats::unknown_skipped`].
     ///
     /// # Errors
     /// [`Error::Corrupt`], [`Error::Io`], [`Error::Poisoned`], [`Error::Closed`].
     pub fn replay(&self) -> Result<Vec<WalRecord>> {
-        self.reader()?.collect()
+        self.collect(self.reader()?)
     }
 
     /// All durable records from `lsn` on. Segments before it are not opened.
@@ -181,7 +203,13 @@ impl WalManager {
     /// # Errors
     /// As [`WalManager::replay`], and [`Error::BelowLowWater`] when `lsn` was truncated.
     pub fn replay_from(&self, lsn: Lsn) -> Result<Vec<WalRecord>> {
-        self.reader_from(lsn)?.collect()
+        self.collect(self.reader_from(lsn)?)
+    }
+
+    fn collect(&self, mut reader: WalReader) -> Result<Vec<WalRecord>> {
+        let records = reader.by_ref().collect();
+        self.committer.count_unknown(reader.unknown_skipped());
+        records
     }
 
     /// A streaming reader over all durable records, with one frame in memory. It shows the log
@@ -204,11 +232,60 @@ impl WalManager {
 
     fn reader_of(&self, from: Option<Lsn>) -> Result<WalReader> {
         let snapshot = self.committer.snapshot(from)?;
-        Ok(WalReader::new(Arc::clone(&self.dir), snapshot, from))
+        let dir = Arc::clone(&self.dir);
+        Ok(WalReader::new(dir, snapshot, from, Unknown::Skip))
+    }
+
+    /// Follows the log from `lsn` on, which may be the next one: an iterator that returns each
+    /// record once it is durable, and waits for those to come. It ends when the log is closed, or
+    /// when it is stopped ([`WalTail::stopper`]). Nothing is polled: the commit that makes records
+    /// durable wakes it. Records that it still has to return are not truncated while it lives; set
+    /// a hold for those that a replica has not confirmed.
+    ///
+    /// # Errors
+    /// As [`WalManager::reader_from`], and [`Error::NotAppended`] for an LSN behind the next.
+    pub fn tail(&self, lsn: Lsn) -> Result<WalTail> {
+        let next = self.next_lsn();
+        if lsn > next {
+            return Err(Error::NotAppended { asked: lsn, next });
+        }
+        let reader = self.reader_from(lsn)?;
+        Ok(WalTail::new(Arc::clone(&self.committer), reader))
+    }
+
+    /// Holds all records from `lsn` on under a name, for a replica or a backup: truncation does not
+    /// pass the lowest hold. Setting a hold again moves it, forward or back. Holds stay until they
+    /// are released, also over crashes; at most 1000. The hold, and all records before it, are
+    /// durable on return.
+    ///
+    /// # Errors
+    /// [`Error::BelowLowWater`] when records from `lsn` on are gone already, [`Error::NotAppended`]
+    /// behind the next LSN, [`Error::BadHold`] for a name that is not of 1 to 255 bytes, or one hold
+    /// too many; and as [`WalManager::sync`]. After an error the hold is what it was, and after
+    /// [`Error::Poisoned`] one of the two.
+    pub fn set_hold(&self, name: &str, lsn: Lsn) -> Result<()> {
+        self.committer.set_hold(name, lsn)
+    }
+
+    /// Releases a hold; `false` when there is none of this name. Durable on return.
+    ///
+    /// # Errors
+    /// As [`WalManager::sync`]; then the hold is still there, and after [`Error::Poisoned`] it may be.
+    pub fn release_hold(&self, name: &str) -> Result<bool> {
+        self.committer.release_hold(name)
+    }
+
+    /// The holds, by name.
+    pub fn holds(&self) -> Vec<Hold> {
+        let to_hold = |(name, lsn): (&str, Lsn)| Hold {
+            name: name.to_owned(),
+            lsn,
+        };
+        self.committer.holds().iter().map(to_hold).collect()
     }
 
     /// Deletes sealed segments wholly below `lsn`, oldest first, up to the first that a reader
-    /// still needs; never the active one. When it returns, the mark below which records may be
+    /// or a hold still needs; never the active one. When it returns, the mark below which records may be
     /// missing is durable.
     ///
     /// # Errors
@@ -247,6 +324,13 @@ impl WalManager {
     /// As [`WalManager::sync`]; after [`Error::Full`] the log is still open.
     pub fn close(&self) -> Result<()> {
         self.committer.close()
+    }
+}
+
+impl Drop for WalManager {
+    /// Wakes the tails, which would wait for ever. No I/O: what was not synced may be lost.
+    fn drop(&mut self) {
+        self.committer.abandon();
     }
 }
 

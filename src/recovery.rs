@@ -60,6 +60,16 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         });
     }
     let live = live_chain(&found, tail.kept.low_water)?;
+    tracing::info!(
+        dir = %dir.path.display(),
+        segments = live.len() + 1,
+        low_water = tail.kept.low_water.as_u64(),
+        proven = tail.proven.as_u64(),
+        adopted = tail.valid.as_u64() - tail.proven.as_u64(),
+        cut_bytes = last.file_bytes.saturating_sub(tail.end),
+        closed = tail.is_sealed,
+        "found a log"
+    );
     let recovery = Recovery {
         dir,
         config,
@@ -73,6 +83,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
 
 /// Creates a log: its first segment, and the names that lead to it, durable.
 fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
+    tracing::info!(dir = %dir.path.display(), "creating a log");
     sync_ancestors(dir)?;
     let mut log_id = LogId::default();
     let filled = dir.env.entropy.fill(&mut log_id);

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, NotAFrame, Records};
 use crate::segment::catalog::{Entry, LogDir};
 use crate::segment::reader::{FrameReader, Stop};
-use crate::types::{Lsn, WalRecord};
+use crate::types::{Lsn, RecordType, WalRecord};
 
 /// An iterator over the durable records of a log, from [`crate::WalManager::reader`].
 ///
@@ -27,11 +27,27 @@ pub struct WalReader {
     last: Lsn,
     from: Lsn,
     until: Lsn,
+    unknown: Unknown,
+    unknown_skipped: u64,
+}
+
+/// What a reader does with records of types that this version does not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// Pass over those that need not be understood, and count them.
+    Skip,
+    /// Show them all.
+    Show,
 }
 
 impl WalReader {
     /// A reader of a snapshot from `from` on; records of it below are skipped.
-    pub(crate) fn new(dir: Arc<LogDir>, snapshot: Snapshot, from: Option<Lsn>) -> WalReader {
+    pub(crate) fn new(
+        dir: Arc<LogDir>,
+        snapshot: Snapshot,
+        from: Option<Lsn>,
+        unknown: Unknown,
+    ) -> WalReader {
         let first = snapshot
             .entries
             .first()
@@ -44,12 +60,42 @@ impl WalReader {
             frame: None,
             from: from.unwrap_or(snapshot.readable_from),
             until: snapshot.durable,
+            unknown,
+            unknown_skipped: 0,
+        }
+    }
+
+    /// How many records were passed over so far, since this version does not know their types
+    /// and need not (bit 15 is clear).
+    pub fn unknown_skipped(&self) -> u64 {
+        self.unknown_skipped
+    }
+
+    /// The last record that was read, wanted or not.
+    pub(crate) fn position(&self) -> Lsn {
+        self.last
+    }
+
+    /// Goes on where it has ended, up to the end of a later snapshot, which begins with the
+    /// segment of the record to come.
+    pub(crate) fn go_on(&mut self, snapshot: Snapshot) -> Result<()> {
+        assert!(self.frame.is_none());
+        assert!(snapshot.durable > self.last);
+        let id_of = |entry: Option<&Entry>| entry.map(|entry| entry.segment.header.segment_id);
+        if id_of(self.entries.front()) != id_of(snapshot.entries.first()) {
+            self.segment = None;
+        }
+        self.entries = snapshot.entries.into();
+        self.until = snapshot.durable;
+        match &mut self.segment {
+            Some(segment) => segment.refresh(),
+            None => Ok(()),
         }
     }
 
     fn read_next(&mut self) -> Result<Option<WalRecord>> {
         loop {
-            if let Some(record) = self.next_in_frame() {
+            if let Some(record) = self.next_in_frame()? {
                 return Ok(Some(record));
             }
             if self.last >= self.until {
@@ -60,21 +106,34 @@ impl WalReader {
     }
 
     /// The next wanted record of the frame at hand.
-    fn next_in_frame(&mut self) -> Option<WalRecord> {
-        let (frame, records) = self.frame.as_mut()?;
+    fn next_in_frame(&mut self) -> Result<Option<WalRecord>> {
+        let Some((frame, records)) = self.frame.as_mut() else {
+            return Ok(None);
+        };
         let segment = self.segment.as_ref().expect("a frame is from a segment");
         let body = segment.body(frame);
         while let Some((header, payload)) = records.next(body) {
             self.last = Lsn::new(header.lsn);
-            if self.last >= self.from {
-                return Some(WalRecord {
+            if self.last < self.from {
+                continue;
+            }
+            let is_known = RecordType::from_number(header.record_type).is_some();
+            if is_known || self.unknown == Unknown::Show {
+                return Ok(Some(WalRecord {
                     header,
                     payload: payload.to_vec(),
+                }));
+            }
+            if RecordType::is_required(header.record_type) {
+                return Err(Error::UnknownType {
+                    segment: segment.path().to_owned(),
+                    record_type: header.record_type,
                 });
             }
+            self.unknown_skipped += 1;
         }
         self.frame = None;
-        None
+        Ok(None)
     }
 
     /// Moves to the next frame, in the next segment where this one has ended. There must be one:

@@ -9,18 +9,28 @@ use crate::error::Result;
 use crate::segment::catalog::LogDir;
 use crate::types::{Lsn, TruncateResult};
 
-/// Deletes the sealed segments wholly below `lsn` that no reader has pinned.
+/// Deletes the sealed segments wholly below `lsn` that no reader has pinned and no hold keeps.
 pub(crate) fn truncate_before(
     dir: &LogDir,
     committer: &Committer,
     lsn: Lsn,
 ) -> Result<TruncateResult> {
-    committer.truncate_before(lsn, |oldest, doomed| {
-        let mut result = TruncateResult::default();
-        let removed = dir.remove_below(oldest, doomed, &mut result);
-        if result.segments_deleted > 0 {
-            dir.sync().map_err(|error| committer.poison(error))?;
-        }
-        removed.map(|()| result)
-    })
+    committer
+        .truncate_before(lsn, |oldest, doomed| {
+            let mut result = TruncateResult::default();
+            let removed = dir.remove_below(oldest, doomed, &mut result);
+            if result.segments_deleted > 0 {
+                dir.sync().map_err(|error| committer.poison(error))?;
+            }
+            removed.map(|()| result)
+        })
+        .inspect(|result| {
+            tracing::info!(
+                before = lsn.as_u64(),
+                low_water = committer.low_water().as_u64(),
+                segments_deleted = result.segments_deleted,
+                bytes_reclaimed = result.bytes_reclaimed,
+                "truncated"
+            );
+        })
 }

@@ -130,6 +130,19 @@ pub struct RecordHeader {
     pub vshard_id: u16,
 }
 
+/// A record to be appended.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRecord<'a> {
+    /// Its type.
+    pub record_type: RecordType,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its virtual shard.
+    pub vshard: VShardId,
+    /// Its payload: at most 64 MiB.
+    pub payload: &'a [u8],
+}
+
 /// A record as replay returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalRecord {
@@ -159,19 +172,11 @@ pub struct TruncateResult {
     pub bytes_reclaimed: u64,
 }
 
-/// Counters since the log was opened, for an operator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WalStats {
-    /// Records written to segment files.
-    pub records_written: u64,
-    /// Bytes written to segment files, frame headers and padding included.
-    pub bytes_written: u64,
-    /// Frames written; each holds the records of one group commit.
-    pub frames_written: u64,
-    /// Syncs of segment files that succeeded.
-    pub syncs: u64,
-    /// The time spent in those syncs.
-    pub sync_time: std::time::Duration,
-    /// Segments created, the one at open included.
-    pub segments_created: u64,
+/// A hold: truncation keeps all records from its LSN on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who needs the records.
+    pub name: String,
+    /// From where on.
+    pub lsn: Lsn,
 }

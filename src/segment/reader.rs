@@ -104,6 +104,17 @@ impl FrameReader {
         })
     }
 
+    /// Looks at the file anew: it may have grown, and what was read of its end, while it was
+    /// being written, may be of no worth.
+    ///
+    /// # Errors
+    /// When the file can't be measured.
+    pub(crate) fn refresh(&mut self) -> Result<()> {
+        self.window.clear();
+        self.file_bytes = self.file.len().map_err(Error::io("measure", &self.path))?;
+        Ok(())
+    }
+
     /// The offset of the next frame in bytes.
     pub(crate) fn offset(&self) -> u64 {
         self.offset

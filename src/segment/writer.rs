@@ -17,7 +17,8 @@ use crate::format::frame::FrameKind;
 use crate::format::header::{LogId, Previous, SegmentHeader};
 use crate::format::holds::Holds;
 use crate::format::required::RequiredTypes;
-use crate::types::{Lsn, WalStats};
+use crate::stats::WalStats;
+use crate::types::Lsn;
 
 /// Everything that the next segment's header is made from.
 #[derive(Clone, Copy)]
@@ -163,7 +164,9 @@ impl Writer {
         active.append(frame)?;
         self.stats.bytes_written += frame.len() as u64;
         self.stats.frames_written += 1;
-        self.stats.records_written += u64::from(self.staged.record_count());
+        let records = u64::from(self.staged.record_count());
+        self.stats.records_written += records;
+        self.stats.records_per_frame.count(records);
         self.next.required.add_all(self.staged.required());
         self.written = last_lsn;
         self.staged.clear();
@@ -188,7 +191,10 @@ impl Writer {
         if let Some(active) = &mut self.active {
             let start = self.dir.env.clock.now();
             active.sync()?;
-            self.stats.sync_time += self.dir.env.clock.now().saturating_sub(start);
+            let time = self.dir.env.clock.now().saturating_sub(start);
+            self.stats.sync_time += time;
+            let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+            self.stats.sync_micros.count(micros);
             self.stats.syncs += 1;
         }
         self.durable = covered;
@@ -306,6 +312,11 @@ impl Writer {
         self.active = Some(draft.publish(&header)?);
         self.next.segment_id += 1;
         self.stats.segments_created += 1;
+        tracing::info!(
+            segment = header.segment_id,
+            first_lsn = header.first_lsn.as_u64(),
+            "started a segment"
+        );
         Ok(())
     }
 }
