@@ -10,8 +10,7 @@
 //! before any waiter wakes, and under the lock that gives out LSNs, so nothing is appended or
 //! acknowledged behind it.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::env::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::{Error, Result};
@@ -65,6 +64,8 @@ impl Committer {
                 holds: writer.holds().clone(),
                 stats: writer.stats(),
                 unknown_skipped: 0,
+                tails: BTreeMap::new(),
+                tails_started: 0,
             }),
             turn_ended: Condvar::new(),
             writer: Mutex::new(writer),
@@ -294,34 +295,42 @@ impl Committer {
         self.queue.lock().unknown_skipped += skipped;
     }
 
+    /// Starts a tail, and returns its number.
+    pub(crate) fn start_tail(&self) -> u64 {
+        let mut queue = self.queue.lock();
+        let number = queue.tails_started;
+        queue.tails_started += 1;
+        queue.tails.insert(number, false);
+        number
+    }
+
     /// Waits until records behind `last` are durable, and pins them with the rest of the log. `None`
-    /// when none will come any more: the log was closed, or `is_stopped` set, which
-    /// [`Committer::stop_waiting`] does.
-    pub(crate) fn wait_beyond(
-        &self,
-        last: Lsn,
-        is_stopped: &AtomicBool,
-    ) -> Result<Option<Snapshot>> {
+    /// when none will come any more: the log was closed, or the tail was stopped.
+    pub(crate) fn wait_beyond(&self, last: Lsn, tail: u64) -> Result<Option<Snapshot>> {
         let mut queue = self.queue.lock();
         loop {
             queue.check_failed()?;
             if queue.durable > last {
                 return Ok(Some(queue.snapshot(last.next())));
             }
-            // Only ever read and written under the lock, which gives all the order it needs.
-            if queue.stage == Stage::Closed || is_stopped.load(Ordering::Relaxed) {
+            if queue.stage == Stage::Closed || queue.tails[&tail] {
                 return Ok(None);
             }
             queue = self.turn_ended.wait(queue);
         }
     }
 
-    /// Ends the waits with this flag.
-    pub(crate) fn stop_waiting(&self, is_stopped: &AtomicBool) {
-        let queue = self.queue.lock();
-        is_stopped.store(true, Ordering::Relaxed);
-        drop(queue);
+    /// Ends the waits of a tail, if it still lives.
+    pub(crate) fn stop_tail(&self, tail: u64) {
+        if let Some(is_stopped) = self.queue.lock().tails.get_mut(&tail) {
+            *is_stopped = true;
+        }
         self.turn_ended.notify_all();
+    }
+
+    /// Forgets a tail.
+    pub(crate) fn end_tail(&self, tail: u64) {
+        self.queue.lock().tails.remove(&tail);
     }
 
     /// Pins the durable part of the log from `from` on; from its beginning for `None`.

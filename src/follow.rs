@@ -4,7 +4,6 @@
 //! that makes more of it durable. It pins the segment that it will go on in, and so all later ones.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::commit::Committer;
 use crate::error::Result;
@@ -18,7 +17,7 @@ use crate::types::WalRecord;
 pub struct WalTail {
     committer: Arc<Committer>,
     reader: WalReader,
-    is_stopped: Arc<AtomicBool>,
+    number: u64,
     is_over: bool,
 }
 
@@ -26,15 +25,15 @@ pub struct WalTail {
 #[derive(Clone)]
 pub struct TailStopper {
     committer: Arc<Committer>,
-    is_stopped: Arc<AtomicBool>,
+    tail: u64,
 }
 
 impl WalTail {
     pub(crate) fn new(committer: Arc<Committer>, reader: WalReader) -> WalTail {
         WalTail {
+            number: committer.start_tail(),
             committer,
             reader,
-            is_stopped: Arc::default(),
             is_over: false,
         }
     }
@@ -43,7 +42,7 @@ impl WalTail {
     pub fn stopper(&self) -> TailStopper {
         TailStopper {
             committer: Arc::clone(&self.committer),
-            is_stopped: Arc::clone(&self.is_stopped),
+            tail: self.number,
         }
     }
 
@@ -59,7 +58,7 @@ impl WalTail {
             }
             match self
                 .committer
-                .wait_beyond(self.reader.position(), &self.is_stopped)?
+                .wait_beyond(self.reader.position(), self.number)?
             {
                 Some(snapshot) => self.reader.go_on(snapshot)?,
                 None => return Ok(None),
@@ -81,9 +80,15 @@ impl Iterator for WalTail {
     }
 }
 
+impl Drop for WalTail {
+    fn drop(&mut self) {
+        self.committer.end_tail(self.number);
+    }
+}
+
 impl TailStopper {
     /// Lets the tail end behind what is durable now, instead of waiting for more.
     pub fn stop(&self) {
-        self.committer.stop_waiting(&self.is_stopped);
+        self.committer.stop_tail(self.tail);
     }
 }

@@ -1,6 +1,7 @@
 //! Atomic batches, on a real directory. That a crash leaves all of a batch or nothing is for the
 //! simulator; here is what a caller sees of them.
 
+#[path = "support/log.rs"]
 mod support;
 
 use seawall::format::{BATCH_BYTES_MAX, PAYLOAD_BYTES_MAX};

@@ -1,5 +1,6 @@
 //! Tails: readers that wait for what becomes durable.
 
+#[path = "support/log.rs"]
 mod support;
 
 use std::sync::mpsc;

@@ -1,5 +1,6 @@
 //! Named holds, which truncation does not pass.
 
+#[path = "support/log.rs"]
 mod support;
 
 use seawall::{Error, Hold, Lsn, WalManager};

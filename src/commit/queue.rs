@@ -1,5 +1,6 @@
 //! What the threads of a log share, under one short lock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -31,6 +32,10 @@ pub(super) struct Queue {
     pub(super) stats: WalStats,
     /// Records of unknown optional types that replays have passed over.
     pub(super) unknown_skipped: u64,
+    /// The tails that live, by number, and whether each was stopped.
+    pub(super) tails: BTreeMap<u64, bool>,
+    /// How many there ever were: their numbers are not used twice.
+    pub(super) tails_started: u64,
 }
 
 /// How far a close has come.

@@ -347,7 +347,7 @@ mod tests {
         let segment = segment();
         let mut holds = Holds::default();
         holds.set("replica", Lsn::new(4));
-        let mut check = |body: &[u8], expect: Result<(), NotAFrame>| {
+        let check = |body: &[u8], expect: Result<(), NotAFrame>| {
             let mut buffer = FrameBuffer::with_capacity(0);
             let bytes = buffer.encode_bare(FrameKind::Holds, body, &place(&segment));
             assert_eq!(read(bytes, &segment, 1024).map(drop), expect);

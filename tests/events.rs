@@ -1,0 +1,98 @@
+//! What the log tells an operator: events while it works.
+
+#[path = "support/log.rs"]
+mod support;
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+
+use seawall::Lsn;
+use support::{fill, open_small, scratch};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Gathers events as lines of text.
+#[derive(Clone, Default)]
+struct Listener {
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.lines.lock().expect("no panic").push(line.0);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, " {}={value:?}", field.name()).expect("writing to a string");
+    }
+}
+
+/// The events of `work` with their names left out that differ from run to run.
+fn events_of(work: impl FnOnce()) -> Vec<String> {
+    let listener = Listener::default();
+    tracing::subscriber::with_default(listener.clone(), work);
+    let lines = listener.lines.lock().expect("no panic");
+    lines.clone()
+}
+
+#[test]
+fn open_roll_and_truncation_are_told() {
+    let dir = scratch();
+    let lines = events_of(|| {
+        let wal = open_small(dir.path());
+        fill(&wal, 10);
+        wal.truncate_before(Lsn::new(8)).expect("truncates");
+    });
+    let check = |text: &str| {
+        assert!(lines.iter().any(|line| line.contains(text)), "{lines:#?}");
+    };
+    check("INFO message=creating a log");
+    check("INFO message=started a segment segment=2 first_lsn=8");
+    check("INFO message=truncated before=8 low_water=8 segments_deleted=1 bytes_reclaimed=4608");
+}
+
+#[test]
+fn recovery_tells_what_it_found_adopted_and_cut() {
+    let dir = scratch();
+    let wal = open_small(dir.path());
+    fill(&wal, 10);
+    let path = wal
+        .list_segments()
+        .last()
+        .expect("one is active")
+        .path
+        .clone();
+    drop(wal);
+    #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // A torn tail, made by hand.
+    {
+        let file = std::fs::OpenOptions::new().append(true).open(path);
+        let written = std::io::Write::write_all(&mut file.expect("it is there"), &[7; 700]);
+        written.expect("writes");
+    }
+    let lines = events_of(|| drop(open_small(dir.path())));
+    let expect = "segments=2 low_water=1 proven=9 adopted=1 cut_bytes=700 closed=false";
+    let found = lines.iter().find(|line| line.contains("found a log"));
+    assert!(
+        found.is_some_and(|line| line.contains(expect)),
+        "{lines:#?}"
+    );
+}
