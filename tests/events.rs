@@ -1,5 +1,7 @@
 //! What the log tells an operator: events while it works.
 
+#![allow(clippy::disallowed_types)] // No simulator here: the listener's lock is std's.
+
 #[path = "support/log.rs"]
 mod support;
 
@@ -82,7 +84,6 @@ fn recovery_tells_what_it_found_adopted_and_cut() {
         .path
         .clone();
     drop(wal);
-    #[allow(clippy::disallowed_methods, clippy::disallowed_types)] // A torn tail, made by hand.
     {
         let file = std::fs::OpenOptions::new().append(true).open(path);
         let written = std::io::Write::write_all(&mut file.expect("it is there"), &[7; 700]);
