@@ -178,7 +178,7 @@ impl Campaign {
     fn run_one(&self, index: u64, summary: &mut Summary) {
         let scenario = self.scenario(index);
         // The log's panics are caught where its tasks run: what comes through is our own.
-        let report = match std::panic::catch_unwind(|| run(&scenario, false)) {
+        let mut report = match std::panic::catch_unwind(|| run(&scenario, false)) {
             Ok(report) => report,
             Err(_) => {
                 let story = "the simulator panicked; its message is above";
@@ -191,10 +191,9 @@ impl Campaign {
             }
         };
         summary.seeds += 1;
-        summary.figures.add(&report.figures);
         let mut violation = report.violation;
         if violation.is_none() && (self.twice || index.is_multiple_of(TWICE_ONE_IN)) {
-            summary.figures.tally.evaluated(Property::Determinism);
+            report.figures.tally.evaluated(Property::Determinism);
             let again = run(&scenario, false);
             match again.trace.hash == report.trace.hash {
                 true => summary.twice += 1,
@@ -205,6 +204,8 @@ impl Campaign {
                 }
             }
         }
+        report.figures.tally.end_run();
+        summary.figures.add(&report.figures);
         if let Some(violation) = violation {
             summary.failure = Some(Failure {
                 seed: self.seed.plus(index),

@@ -139,10 +139,13 @@ pub(crate) fn ensure(
     }
 }
 
-/// How often each check was made where it could have failed.
+/// How often each check was made where it could have failed, and in how many runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     evaluated: [u64; Property::COUNT],
+    /// Runs that have ended and evaluated it at all: a check that one run in ten thousand makes a
+    /// million times is as good as none.
+    runs: [u64; Property::COUNT],
 }
 
 impl Tally {
@@ -156,9 +159,24 @@ impl Tally {
         self.evaluated[property as usize]
     }
 
-    /// Adds another run's.
+    /// In how many runs it was.
+    pub fn runs_with(&self, property: Property) -> u64 {
+        self.runs[property as usize]
+    }
+
+    /// The run whose tally this is has ended: what was evaluated in it counts as one run.
+    pub fn end_run(&mut self) {
+        for (runs, evaluated) in self.runs.iter_mut().zip(self.evaluated) {
+            *runs = u64::from(evaluated > 0);
+        }
+    }
+
+    /// Adds another one: of the same run, before it has ended, or of other runs that have.
     pub fn add(&mut self, other: &Tally) {
         for (into, from) in self.evaluated.iter_mut().zip(other.evaluated) {
+            *into += from;
+        }
+        for (into, from) in self.runs.iter_mut().zip(other.runs) {
             *into += from;
         }
     }

@@ -90,12 +90,7 @@ impl Outcome<'_> {
             |one| one.name(),
             |one| disk.faults(one),
         ));
-        line(list(
-            "checks",
-            Property::ALL,
-            |one| one.name(),
-            |one| figures.tally.of(one),
-        ));
+        line(checks(summary));
         line(list(
             "calls",
             CallKind::ALL,
@@ -157,6 +152,7 @@ impl Outcome<'_> {
             "strategies": counts(Strategy::ALL, |one| one.name(), |one| disk.strategies(one)),
             "faults": counts(Fault::ALL, |one| one.name(), |one| disk.faults(one)),
             "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
+            "checks_share_of_runs": shares(summary),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
             "never_happened": promises::broken(summary),
             "cpu_seconds": self.cpu.as_secs_f64(),
@@ -178,6 +174,29 @@ fn list<T: Copy>(
         .map(|&one| format!("{} {}", name(one), count(one)))
         .collect();
     format!("{title}: {}", counted.join(", "))
+}
+
+/// How often each check was made, and in which share of the runs.
+fn checks(summary: &Summary) -> String {
+    let tally = &summary.figures.tally;
+    let made = Property::ALL.iter().filter(|&&one| tally.of(one) > 0);
+    let told = made.map(|&one| {
+        let share = promises::share(tally.runs_with(one), summary.seeds);
+        format!("{one} {} ({share})", tally.of(one))
+    });
+    format!("checks: {}", told.collect::<Vec<String>>().join(", "))
+}
+
+/// In which share of the runs each check was made: 1 is all of them.
+fn shares(summary: &Summary) -> Value {
+    let share = |one: Property| {
+        let runs = summary.figures.tally.runs_with(one);
+        (runs * 10_000 / summary.seeds.max(1)) as f64 / 10_000.0
+    };
+    let pairs = Property::ALL
+        .iter()
+        .map(|&one| (one.name().to_string(), share(one).into()));
+    Value::Object(pairs.collect())
 }
 
 fn counts<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, count: impl Fn(T) -> u64) -> Value {
