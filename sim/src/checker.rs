@@ -10,6 +10,7 @@ use crate::model::Model;
 use crate::named::named_enum;
 
 pub mod acknowledged;
+pub mod closed;
 pub mod errors;
 pub mod final_failure;
 pub mod hidden_work;
@@ -42,6 +43,8 @@ named_enum! {
         Opens = "opens",
         /// After the log said that it is poisoned, nothing succeeds. Contract 5.
         FinalFailure = "final-failure",
+        /// After a close returned `Ok`, every call says that the log is closed. Contract, section 1.
+        Closed = "closed",
         /// An error has a cause, and is of a type that says what it means. Contract 6.
         Errors = "errors",
         /// A record that was acknowledged counts as durable. Contract 7, 8.

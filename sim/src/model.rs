@@ -92,6 +92,7 @@ pub struct LowWater {
 }
 
 /// What a caller knows of the log.
+#[derive(Clone)]
 pub struct Model {
     appends: Vec<Append>,
     /// The append that has each LSN; the first is that of LSN 1.
@@ -108,6 +109,10 @@ pub struct Model {
     pub low_water: LowWater,
     /// Whether a call in this life has said that the log is poisoned.
     pub is_poisoned: bool,
+    /// Whether a call in this life has said that the log is closed.
+    pub is_closed: bool,
+    /// How many closes of this life are under way or have succeeded.
+    pub closing: u32,
     /// How many appends were lost by a recovery, and must stay lost.
     pub lost: u64,
     /// How many appends were refused, and must never be there.
@@ -129,6 +134,8 @@ impl Default for Model {
                 possible: 1,
             },
             is_poisoned: false,
+            is_closed: false,
+            closing: 0,
             lost: 0,
             refused: 0,
             scratch: Vec::new(),
@@ -137,6 +144,13 @@ impl Default for Model {
 }
 
 impl Model {
+    /// Another process has the log: what one handle said of itself is over.
+    pub fn begin_life(&mut self) {
+        self.is_poisoned = false;
+        self.is_closed = false;
+        self.closing = 0;
+    }
+
     /// A client is about to append.
     pub fn begin_append(&mut self, vshard: u16, len: u32) -> AppendId {
         let id = AppendId(u32::try_from(self.appends.len()).expect("fewer appends than 2^32"));
@@ -325,7 +339,6 @@ impl Model {
         self.settled_at_open = last;
         self.shown = last;
         self.acked = self.acked.min(last);
-        self.is_poisoned = false;
     }
 
     fn make_room(&mut self, lsn: u64) {

@@ -10,9 +10,10 @@ use std::path::Path;
 
 use seawall::{WalConfig, WalManager, WalTuning};
 
+use crate::checker::errors::Excuses;
 use crate::checker::{
-    Property, Recovered, Violation, ensure, errors, final_failure, hidden_work, judge_recovery,
-    listing, lsn, progress,
+    Property, Recovered, Violation, closed, ensure, errors, final_failure, hidden_work,
+    judge_recovery, listing, lsn, progress,
 };
 use crate::choice::{Choices, Purpose, Ratio};
 use crate::disk::{Mode, Strategy};
@@ -137,7 +138,7 @@ impl Runner<'_> {
         let crash = life.end.at.filter(|_| !self.scenario.without_crashes);
         self.world.begin_life(self.figures.lives, crash);
         self.world.with_disk(|disk| disk.set_calm(life.calm));
-        self.session.model.borrow_mut().is_poisoned = false;
+        self.session.model.borrow_mut().begin_life();
     }
 
     /// Opens the log and reads it, in one task, since a crash may come at any call of either.
@@ -161,9 +162,9 @@ impl Runner<'_> {
             }
             Err(error) => {
                 trace::line(|| format!("the open failed: {}", errors::tell(&error)));
-                let to_blame = self.world.disk_is_to_blame();
+                let excuses = self.excuses();
                 let mut tally = self.session.tally.borrow_mut();
-                errors::check("open", &error, to_blame, &mut tally)?;
+                errors::check("open", &error, excuses, &mut tally)?;
                 Ok(Opened::Failed)
             }
         }
@@ -247,21 +248,32 @@ impl Runner<'_> {
         let mut model = self.session.model.borrow_mut();
         if model.is_poisoned {
             final_failure::check("close", &close, &mut tally)?;
+        } else if model.is_closed {
+            closed::check("close", &close, &mut tally)?;
         }
         match close {
             Ok(()) => {
                 let accepted = model.accepted;
                 model.acknowledge(accepted);
+                model.is_closed = true;
                 let is_closed = matches!(later, Some(Err(seawall::Error::Closed)));
                 ensure(Property::Errors, is_closed, || {
                     format!("a sync after the close returned {later:?}")
                 })?;
             }
-            Err(error) => {
-                errors::check("close", &error, self.world.disk_is_to_blame(), &mut tally)?;
-            }
+            // A client was faster.
+            Err(seawall::Error::Closed) if model.is_closed => {}
+            Err(error) => errors::check("close", &error, self.excuses(), &mut tally)?,
         }
         Ok(outcome)
+    }
+
+    /// What excuses an error of a call that nobody makes beside others.
+    fn excuses(&self) -> Excuses {
+        Excuses {
+            disk: self.world.disk_is_to_blame(),
+            close: false,
+        }
     }
 
     /// Drops the log of a life that is over: that makes no call. Where no crash froze a task, it

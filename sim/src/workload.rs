@@ -8,8 +8,8 @@ use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager,
 
 use crate::checker::reading::Expectation;
 use crate::checker::{
-    Property, Tally, Violation, ensure, errors, final_failure, listing, one_writer, reading,
-    truncation,
+    Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
+    reading, truncation,
 };
 use crate::model::{AppendId, Model};
 use crate::scenario::Op;
@@ -65,12 +65,12 @@ pub struct Client<'a> {
 #[derive(PartialEq, Eq)]
 enum Flow {
     GoOn,
-    /// The log is poisoned: nothing more can be done in this life.
+    /// The log is poisoned or closed: nothing more can be done in this life.
     Stop,
 }
 
 impl Client<'_> {
-    /// Does all of `ops`, up to the first that finds the log poisoned.
+    /// Does all of `ops`, up to the first that finds the log poisoned or closed.
     pub fn work(&self, ops: &[Op]) {
         let mut last = None;
         for op in ops {
@@ -102,6 +102,7 @@ impl Client<'_> {
             Op::ReadTooEarly => self.read_too_early(),
             Op::SecondOpen => self.second_open(),
             Op::Look => self.look(),
+            Op::Close => self.close(),
         }
     }
 
@@ -130,29 +131,49 @@ impl Client<'_> {
         is_refusal: impl FnOnce(&Error) -> bool,
         call: impl FnOnce() -> Result<T, Error>,
     ) -> Result<Result<T, Error>, Violation> {
-        let was_poisoned = self.model(|model| model.is_poisoned);
+        let (was_poisoned, was_closed) = self.model(|model| (model.is_poisoned, model.is_closed));
         let result = call();
         if was_poisoned {
             self.tally(|tally| final_failure::check(what, &result, tally))?;
+        } else if was_closed {
+            self.tally(|tally| closed::check(what, &result, tally))?;
         } else if let Err(error) = &result
             && !is_refusal(error)
         {
-            trace::line(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
-            self.session
-                .failed_calls
-                .set(self.session.failed_calls.get() + 1);
-            let to_blame = self.world.disk_is_to_blame();
-            self.tally(|tally| errors::check(what, error, to_blame, tally))?;
+            self.excuse(what, error)?;
         }
-        if matches!(result, Err(Error::Poisoned { .. })) {
-            self.model(|model| model.is_poisoned = true);
+        if let Err(error) = &result {
+            self.remember(error);
         }
         Ok(result)
     }
 
-    /// What follows an error: another call where the log is poisoned, to see that it stays so.
+    /// Checks that something excuses an error that is no refusal.
+    fn excuse(&self, what: &str, error: &Error) -> Result<(), Violation> {
+        trace::line(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
+        self.session
+            .failed_calls
+            .set(self.session.failed_calls.get() + 1);
+        let excuses = errors::Excuses {
+            disk: self.world.disk_is_to_blame(),
+            close: self.model(|model| model.closing > 0),
+        };
+        self.tally(|tally| errors::check(what, error, excuses, tally))
+    }
+
+    /// What an error says about all later calls.
+    fn remember(&self, error: &Error) {
+        self.model(|model| match error {
+            Error::Poisoned { .. } => model.is_poisoned = true,
+            Error::Closed => model.is_closed = true,
+            _ => {}
+        });
+    }
+
+    /// What follows an error: other calls where the log is poisoned or closed, to see that it
+    /// stays so.
     fn after_error(&self, error: &Error) -> Result<Flow, Violation> {
-        if !matches!(error, Error::Poisoned { .. }) {
+        if !matches!(error, Error::Poisoned { .. } | Error::Closed) {
             return Ok(Flow::GoOn);
         }
         self.call("sync", || self.wal.sync()).map(drop)?;
@@ -379,7 +400,7 @@ impl Client<'_> {
     ) -> Result<Flow, Violation> {
         self.tally(|tally| tally.evaluated(property));
         match result {
-            Err(error @ Error::Poisoned { .. }) => self.after_error(&error),
+            Err(error @ (Error::Poisoned { .. } | Error::Closed)) => self.after_error(&error),
             Err(error) if is_right(&error) => Ok(Flow::GoOn),
             other => {
                 let story = format!("a call that had to be refused returned {other:?}");
@@ -388,7 +409,37 @@ impl Client<'_> {
         }
     }
 
+    fn close(&self) -> Result<Flow, Violation> {
+        let target = self.model(|model| {
+            model.closing += 1;
+            model.accepted
+        });
+        let is_refusal = |error: &Error| matches!(error, Error::Closed);
+        match self.call_unless("close", is_refusal, || self.wal.close())? {
+            Ok(()) => {
+                self.model(|model| model.is_closed = true);
+                self.acknowledged(target)?;
+                self.after_error(&Error::Closed)
+            }
+            Err(error) => {
+                let others = self.model(|model| {
+                    model.closing -= 1;
+                    model.closing
+                });
+                let is_excused = others > 0 || !matches!(error, Error::Closed);
+                ensure(Property::Errors, is_excused, || {
+                    "a close said that the log is closed, but nobody had closed it".into()
+                })?;
+                self.after_error(&error)
+            }
+        }
+    }
+
     fn second_open(&self) -> Result<Flow, Violation> {
+        // Whether a closed log still holds its lock is its own business.
+        if self.model(|model| model.closing > 0) {
+            return Ok(Flow::GoOn);
+        }
         let (opened, changes) = self.world.watch_intruder(|| {
             WalManager::open_in(self.world.env(), Path::new(LOG_DIR), WalConfig::default())
         });

@@ -1,8 +1,9 @@
 //! Contract 6: an error has a cause, and its type says what it means.
 //!
 //! *Verified:* no call fails in a life in which the disk did nothing wrong, but for calls that
-//! are to be refused; an interrupted call is continued, and no file that the log needs is missing; bytes that no fault class damages are never called corrupt; a log never
-//! says that it is closed before it was.
+//! are to be refused; an interrupted call is continued, and no file that the log needs is missing;
+//! bytes that no fault class damages are never called corrupt; a log never says that it is closed
+//! unless a close has succeeded or is under way.
 //! *Not verified:* that an error names the right cause where several faults fired.
 
 use std::io::ErrorKind;
@@ -11,14 +12,23 @@ use seawall::Error;
 
 use super::{Property, Tally, Violation};
 
-/// Checks an error of a call that should have succeeded but for faults of the disk.
+/// What may make a call fail that nobody has to refuse.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Excuses {
+    /// The disk has failed a call of the log in this life.
+    pub disk: bool,
+    /// Somebody else's close has succeeded or is under way.
+    pub close: bool,
+}
+
+/// Checks an error of a call that should have succeeded but for these excuses.
 ///
 /// # Errors
 /// [`Property::Errors`], or [`Property::Opens`] where intact bytes are called corrupt.
 pub fn check(
     what: &str,
     error: &Error,
-    disk_is_to_blame: bool,
+    excuses: Excuses,
     tally: &mut Tally,
 ) -> Result<(), Violation> {
     tally.evaluated(Property::Errors);
@@ -29,7 +39,8 @@ pub fn check(
         ));
     }
     let cause = match error {
-        Error::Io { .. } | Error::Full { .. } | Error::Poisoned { .. } => disk_is_to_blame,
+        Error::Io { .. } | Error::Full { .. } | Error::Poisoned { .. } => excuses.disk,
+        Error::Closed => excuses.close,
         Error::Corrupt { .. } | Error::Foreign { .. } | Error::Version { .. } => {
             let story = format!(
                 "{what} calls the log damaged, which it is not: {}",

@@ -96,13 +96,14 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
 
 /// How likely each operation is; drawn once a seed, many of them never.
 struct Verbs {
-    weights: [u32; 11],
+    weights: [u32; 12],
     len_max: u64,
 }
 
 impl Verbs {
     fn draw(stream: &mut Stream) -> Verbs {
-        let mut weights = [12, 8, 4, 4, 2, 2, 6, 1, 1, 1, 1];
+        // A close ends the work of all clients, so it is rare where it is there at all.
+        let mut weights = [24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1];
         for weight in &mut weights[2..] {
             *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
         }
@@ -129,7 +130,8 @@ impl Verbs {
             7 => Op::TruncateTooFar,
             8 => Op::ReadTooEarly,
             9 => Op::SecondOpen,
-            _ => Op::Look,
+            10 => Op::Look,
+            _ => Op::Close,
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Op {
     SecondOpen,
     /// Look at segments, sizes and LSNs.
     Look,
+    /// Close the log, whoever else is at work.
+    Close,
 }
 
 impl fmt::Display for Op {
@@ -45,6 +47,7 @@ impl fmt::Display for Op {
             Op::ReadTooEarly => f.write_str("read-too-early"),
             Op::SecondOpen => f.write_str("second-open"),
             Op::Look => f.write_str("look"),
+            Op::Close => f.write_str("close"),
         }
     }
 }
@@ -72,6 +75,7 @@ impl FromStr for Op {
             ("read-too-early", None) => Op::ReadTooEarly,
             ("second-open", None) => Op::SecondOpen,
             ("look", None) => Op::Look,
+            ("close", None) => Op::Close,
             _ => return Err(wrong()),
         };
         match words.next() {
@@ -224,6 +228,7 @@ mod tests {
             "read-too-early",
             "second-open",
             "look",
+            "close",
         ] {
             survives::<Op>(text);
         }
