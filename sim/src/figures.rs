@@ -20,6 +20,8 @@ pub struct Figures {
     pub cuts: [u64; 3],
     /// Segments that truncations deleted.
     pub segments_truncated: u64,
+    /// Reads from a reader since the making of which a truncation has succeeded.
+    pub reads_over_truncation: u64,
     /// Append calls made.
     pub appends: u64,
     /// Records whose durability was acknowledged.
@@ -44,6 +46,7 @@ impl Figures {
             *into += from;
         }
         self.segments_truncated += other.segments_truncated;
+        self.reads_over_truncation += other.reads_over_truncation;
         self.appends += other.appends;
         self.acked += other.acked;
         self.steps += other.steps;

@@ -5,7 +5,7 @@
 //! faults stop, and the log has to open, take appends from everybody, close, and have it all
 //! after one more cut that loses whatever was not synced.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::path::Path;
 
 use seawall::{WalConfig, WalManager, WalTuning};
@@ -24,7 +24,7 @@ use crate::sched::outcome::Outcome;
 use crate::sched::plan::{FrozenStacks, Plan};
 use crate::sched::policy::PolicyKind;
 use crate::trace::{self, Recorded};
-use crate::workload::{Client, Session};
+use crate::workload::{Client, Seat, Session};
 use crate::world::{LOG_DIR, World};
 
 /// More scheduling points than any life needs, by far.
@@ -91,6 +91,7 @@ impl Runner<'_> {
         self.figures.appends = self.session.model.borrow().appends();
         self.figures.cuts = self.world.cuts();
         self.figures.segments_truncated = self.session.segments_truncated.get();
+        self.figures.reads_over_truncation = self.session.reads_over_truncation.get();
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
             violation: violation.or(violation_there),
@@ -202,7 +203,7 @@ impl Runner<'_> {
     fn work(&mut self, life: &Life, wal: &WalManager) -> Result<Outcome, Violation> {
         let (session, world) = (&self.session, &self.world);
         let clients = &life.clients;
-        let payloads: Vec<RefCell<Vec<u8>>> = clients.iter().map(|_| RefCell::default()).collect();
+        let seats: Vec<Seat> = clients.iter().map(|_| Seat::default()).collect();
         let outcome = self.schedule(life, 1, clients.len(), &|index| {
             let client = Client {
                 session,
@@ -210,7 +211,7 @@ impl Runner<'_> {
                 wal,
                 index,
                 is_alone: clients.len() == 1,
-                payload: &payloads[index],
+                seat: &seats[index],
             };
             client.work(&clients[index]);
         });

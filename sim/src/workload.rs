@@ -4,18 +4,21 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalRecord};
+use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager};
 
-use crate::checker::reading::Expectation;
 use crate::checker::{
     Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
-    reading, truncation,
+    truncation,
 };
 use crate::model::{AppendId, Model};
 use crate::scenario::Op;
 use crate::sched::Scheduler;
 use crate::trace;
 use crate::world::{LOG_DIR, World};
+
+mod readers;
+
+use readers::Held;
 
 /// What the tasks of a run share. Nothing in it stays borrowed while tasks switch.
 #[derive(Default)]
@@ -30,6 +33,10 @@ pub struct Session {
     pub failed_calls: Cell<u64>,
     /// Segments that truncations said they deleted.
     pub segments_truncated: Cell<u64>,
+    /// Truncations that succeeded.
+    pub truncations: Cell<u64>,
+    /// Reads from a reader since the making of which a truncation has succeeded.
+    pub reads_over_truncation: Cell<u64>,
 }
 
 impl Session {
@@ -44,6 +51,16 @@ impl Session {
     }
 }
 
+/// A client's belongings. They belong to the life, not to the task: a task that is frozen while
+/// it borrows one leaves nothing behind.
+#[derive(Default)]
+pub struct Seat {
+    /// Room for its payloads.
+    payload: RefCell<Vec<u8>>,
+    /// The reader that it keeps between its operations.
+    held: RefCell<Option<Held>>,
+}
+
 /// A client of the log.
 pub struct Client<'a> {
     /// What it shares with the others.
@@ -56,9 +73,8 @@ pub struct Client<'a> {
     pub index: usize,
     /// Whether it is the only one in its life.
     pub is_alone: bool,
-    /// Room for its payloads. It belongs to the life, not to the task: a task that is frozen
-    /// while it borrows it leaves nothing behind.
-    pub payload: &'a RefCell<Vec<u8>>,
+    /// What it keeps.
+    pub seat: &'a Seat,
 }
 
 /// Whether a client goes on after an operation.
@@ -90,13 +106,10 @@ impl Client<'_> {
             Op::Sync => self.sync(),
             Op::Wait => self.wait(*last),
             Op::Replay => self.replay(None),
-            Op::ReplayFrom(eighths) => {
-                let (low, next) = (self.wal.low_water_lsn(), self.wal.next_lsn());
-                let (low, next) = (low.as_u64(), next.as_u64());
-                self.replay(Some(
-                    low + next.saturating_sub(low) * u64::from(eighths) / 8,
-                ))
-            }
+            Op::ReplayFrom(eighths) => self.replay(Some(self.place(eighths))),
+            Op::Stream => self.stream(None),
+            Op::StreamFrom(eighths) => self.stream(Some(self.place(eighths))),
+            Op::Read(count) => self.read(count),
             Op::Truncate(eighths) => self.truncate(eighths),
             Op::TruncateTooFar => self.truncate_too_far(),
             Op::ReadTooEarly => self.read_too_early(),
@@ -206,7 +219,7 @@ impl Client<'_> {
         let id = self.model(|model| model.begin_append(self.index as u16, len));
         let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
         let appended = self.call("append_durable", || {
-            let mut payload = self.payload.borrow_mut();
+            let mut payload = self.seat.payload.borrow_mut();
             id.payload(len, &mut payload);
             self.wal.append_durable(id.verb(), tenant, vshard, &payload)
         })?;
@@ -246,7 +259,7 @@ impl Client<'_> {
 
     /// One of the ten verbs that append.
     fn append_record(&self, id: AppendId, len: u32) -> Result<Lsn, Error> {
-        let mut payload = self.payload.borrow_mut();
+        let mut payload = self.seat.payload.borrow_mut();
         id.payload(len, &mut payload);
         let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
         let wal = self.wal;
@@ -283,49 +296,6 @@ impl Client<'_> {
         }
     }
 
-    fn replay(&self, from: Option<u64>) -> Result<Flow, Violation> {
-        let expectation = self.model(|model| Expectation {
-            from,
-            low_water: model.low_water.certain,
-            settled: model.settled(),
-        });
-        let is_refusal =
-            |error: &Error| from.is_some() && matches!(error, Error::BelowLowWater { .. });
-        let result = self.call_unless("replay", is_refusal, || match from {
-            None => self.wal.replay(),
-            Some(from) => self.wal.replay_from(Lsn::new(from)),
-        })?;
-        match result {
-            Ok(records) => self.check_read(expectation, &records),
-            Err(Error::BelowLowWater { .. }) => {
-                let possible = self.model(|model| model.low_water.possible);
-                self.tally(|tally| tally.evaluated(Property::Reading));
-                let is_truncated = from.is_some_and(|from| from < possible);
-                ensure(Property::Reading, is_truncated, || {
-                    format!(
-                        "reading from {from:?} was refused, but nothing above {possible} was truncated"
-                    )
-                })?;
-                Ok(Flow::GoOn)
-            }
-            Err(error) => self.after_error(&error),
-        }
-    }
-
-    fn check_read(
-        &self,
-        expectation: Expectation,
-        records: &[WalRecord],
-    ) -> Result<Flow, Violation> {
-        let durable = self.wal.durable_lsn().as_u64();
-        let (mut model, mut tally) = (
-            self.session.model.borrow_mut(),
-            self.session.tally.borrow_mut(),
-        );
-        reading::check(&mut model, expectation, records, durable, &mut tally)?;
-        Ok(Flow::GoOn)
-    }
-
     fn truncate(&self, eighths: u32) -> Result<Flow, Violation> {
         let low = self.wal.low_water_lsn().as_u64();
         let end = self.wal.durable_lsn().as_u64() + 1;
@@ -343,6 +313,8 @@ impl Client<'_> {
             Ok(result) => {
                 let deleted = &self.session.segments_truncated;
                 deleted.set(deleted.get() + result.segments_deleted);
+                let truncations = &self.session.truncations;
+                truncations.set(truncations.get() + 1);
                 let after = self.wal.low_water_lsn().as_u64();
                 let possible = self.model(|model| model.low_water.possible);
                 self.tally(|tally| {
@@ -351,8 +323,8 @@ impl Client<'_> {
                 self.model(|model| {
                     model.low_water.certain = model.low_water.certain.max(after);
                 });
-                // Beside others a reader may have held something back.
-                if self.is_alone {
+                // A reader, here or beside others, may have held something back.
+                if self.is_alone && self.seat.held.borrow().is_none() {
                     let segments = self.wal.list_segments();
                     self.tally(|tally| {
                         truncation::check_complete(asked, &listed, &segments, tally)
@@ -377,18 +349,6 @@ impl Client<'_> {
             self.wal.truncate_before(Lsn::new(far))
         })?;
         self.refused(Property::Truncation, result.map(drop), is_refusal)
-    }
-
-    fn read_too_early(&self) -> Result<Flow, Violation> {
-        let low = self.model(|model| model.low_water.certain);
-        if low == 1 {
-            return Ok(Flow::GoOn);
-        }
-        let is_refusal = |error: &Error| matches!(error, Error::BelowLowWater { .. });
-        let result = self.call_unless("replay_from", is_refusal, || {
-            self.wal.replay_from(Lsn::new(low - 1))
-        })?;
-        self.refused(Property::Reading, result.map(drop), is_refusal)
     }
 
     /// Checks that a call was refused in the right way, or failed as the log is poisoned.

@@ -41,6 +41,8 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         expect("crash", phase, cuts);
     }
     expect("segment", "truncated", figures.segments_truncated);
+    let reads = figures.reads_over_truncation;
+    expect("read", "from a reader older than a truncation", reads);
     expect("open", "with another configuration", figures.reshaped);
     expect(
         "open",

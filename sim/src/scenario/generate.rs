@@ -94,20 +94,28 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs
 }
 
+const STREAM: usize = 12;
+const STREAM_FROM: usize = 13;
+const READ: usize = 14;
+
 /// How likely each operation is; drawn once a seed, many of them never.
 struct Verbs {
-    weights: [u32; 12],
+    weights: [u32; 15],
     len_max: u64,
 }
 
 impl Verbs {
     fn draw(stream: &mut Stream) -> Verbs {
         // A close ends the work of all clients, so it is rare where it is there at all.
-        let mut weights = [24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1];
+        let mut weights = [24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 4, 2, 8];
         for weight in &mut weights[2..] {
             *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
         }
         weights[stream.below(2) as usize] *= 4;
+        // Without readers there is nothing to read on from.
+        if weights[STREAM] + weights[STREAM_FROM] == 0 {
+            weights[READ] = 0;
+        }
         Verbs {
             weights,
             len_max: *stream.pick(&[8, 60, 60, 400, 1500, 5000]),
@@ -131,7 +139,10 @@ impl Verbs {
             8 => Op::ReadTooEarly,
             9 => Op::SecondOpen,
             10 => Op::Look,
-            _ => Op::Close,
+            11 => Op::Close,
+            STREAM => Op::Stream,
+            STREAM_FROM => Op::StreamFrom(eighths),
+            _ => Op::Read(1 + eighths),
         }
     }
 }

@@ -19,6 +19,13 @@ pub enum Op {
     Replay,
     /// Read from an LSN: so many eighths of the way from the low-water mark to the end.
     ReplayFrom(u32),
+    /// Make a reader of everything, and keep it in place of the one before.
+    Stream,
+    /// Make a reader from an LSN, so many eighths of the way from the low-water mark to the end,
+    /// and keep it in place of the one before.
+    StreamFrom(u32),
+    /// Read up to so many records from the reader that is kept, if there is one.
+    Read(u32),
     /// Truncate before an LSN: so many eighths of the way from the low-water mark to the end.
     Truncate(u32),
     /// Ask to truncate what is not durable yet, which must be refused.
@@ -42,6 +49,9 @@ impl fmt::Display for Op {
             Op::Wait => f.write_str("wait"),
             Op::Replay => f.write_str("replay"),
             Op::ReplayFrom(eighths) => write!(f, "replay-from {eighths}"),
+            Op::Stream => f.write_str("stream"),
+            Op::StreamFrom(eighths) => write!(f, "stream-from {eighths}"),
+            Op::Read(count) => write!(f, "read {count}"),
             Op::Truncate(eighths) => write!(f, "truncate {eighths}"),
             Op::TruncateTooFar => f.write_str("truncate-too-far"),
             Op::ReadTooEarly => f.write_str("read-too-early"),
@@ -70,6 +80,9 @@ impl FromStr for Op {
             ("wait", None) => Op::Wait,
             ("replay", None) => Op::Replay,
             ("replay-from", Some(eighths @ 0..=8)) => Op::ReplayFrom(eighths),
+            ("stream", None) => Op::Stream,
+            ("stream-from", Some(eighths @ 0..=8)) => Op::StreamFrom(eighths),
+            ("read", Some(count)) => Op::Read(count),
             ("truncate", Some(eighths @ 0..=8)) => Op::Truncate(eighths),
             ("truncate-too-far", None) => Op::TruncateTooFar,
             ("read-too-early", None) => Op::ReadTooEarly,
@@ -229,6 +242,9 @@ mod tests {
             "second-open",
             "look",
             "close",
+            "stream",
+            "stream-from 8",
+            "read 3",
         ] {
             survives::<Op>(text);
         }
