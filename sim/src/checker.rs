@@ -12,14 +12,17 @@ use crate::named::named_enum;
 pub mod acknowledged;
 pub mod closed;
 pub mod errors;
+pub mod evidence;
 pub mod final_failure;
 pub mod hidden_work;
 pub mod listing;
 pub mod lsn;
+pub mod one_truth;
 pub mod one_writer;
 pub mod prefix;
 pub mod progress;
 pub mod reading;
+pub mod structure;
 pub mod truncation;
 
 named_enum! {
@@ -49,6 +52,12 @@ named_enum! {
         Errors = "errors",
         /// A record that was acknowledged counts as durable. Contract 7, 8.
         Watermark = "watermark",
+        /// Damage is an error, or cuts what nothing proves. Contract 9.
+        Evidence = "evidence",
+        /// All readers give the same verdict. Contract 10.
+        OneTruth = "one-truth",
+        /// Files that don't belong, and those that are missing, are noticed. Contract 11, 17.
+        Structure = "structure",
         /// Segments are listed in order and begin where the log begins. Contract 14.
         Listing = "listing",
         /// Truncation drops what it may, oldest first. Contract 15.
@@ -100,7 +109,8 @@ impl Property {
             | Property::Stability
             | Property::Opens
             | Property::FinalFailure
-            | Property::Watermark => Class::Durability,
+            | Property::Watermark
+            | Property::Evidence => Class::Durability,
             Property::Progress => Class::Liveness,
             Property::Panic => Class::Panic,
             Property::Determinism => Class::Determinism,

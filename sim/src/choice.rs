@@ -26,6 +26,8 @@ pub enum Purpose {
     Crash = 4,
     /// The log's own randomness: ids and salts.
     Entropy = 5,
+    /// Where a probe damages a fork, and the randomness of the logs on forks.
+    Probe = 6,
 }
 
 /// All the choices of a run, told by its seed.

@@ -2,6 +2,20 @@
 
 use crate::checker::Tally;
 use crate::disk::Counts;
+use crate::named::named_enum;
+use crate::scenario::Damage;
+
+named_enum! {
+    /// What a log made of damage.
+    pub enum Verdict {
+        /// An error.
+        Refused = "refused",
+        /// It has a beginning of its records.
+        Shortened = "shortened",
+        /// It has all of them.
+        Unharmed = "unharmed",
+    }
+}
 
 /// What one run did, or many together.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +24,12 @@ pub struct Figures {
     pub lives: u64,
     /// Opens that succeeded and were judged.
     pub recoveries: u64,
+    /// Opens of undamaged forks that succeeded and were judged, too.
+    pub repeated: u64,
+    /// Forks that were damaged, by kind of damage.
+    pub probes: [u64; Damage::COUNT],
+    /// What became of them.
+    pub verdicts: [u64; Verdict::COUNT],
     /// Crashes within an open.
     pub crashes_in_recovery: u64,
     /// Opens that failed for a reason.
@@ -39,6 +59,11 @@ impl Figures {
     pub fn add(&mut self, other: &Figures) {
         self.lives += other.lives;
         self.recoveries += other.recoveries;
+        self.repeated += other.repeated;
+        let pairs = self.probes.iter_mut().zip(other.probes);
+        for (into, from) in pairs.chain(self.verdicts.iter_mut().zip(other.verdicts)) {
+            *into += from;
+        }
         self.crashes_in_recovery += other.crashes_in_recovery;
         self.failed_opens += other.failed_opens;
         self.reshaped += other.reshaped;

@@ -82,6 +82,17 @@ impl AppendId {
     }
 }
 
+impl Append {
+    /// Whether a record is byte for byte this append's; `scratch` is room for its payload.
+    fn matches(self, id: AppendId, record: &WalRecord, scratch: &mut Vec<u8>) -> bool {
+        let header = record.header;
+        id.payload(self.len, scratch);
+        header.record_type == id.verb() as u16
+            && header.vshard_id == self.vshard
+            && record.payload == *scratch
+    }
+}
+
 /// The bounds of the low-water mark.
 #[derive(Clone, Copy, Debug)]
 pub struct LowWater {
@@ -232,6 +243,20 @@ impl Model {
         self.acked.saturating_sub(self.settled_at_open)
     }
 
+    /// The last LSN that the life's open showed; of the last open that succeeded, if it did not.
+    pub fn shown_at_open(&self) -> u64 {
+        self.settled_at_open
+    }
+
+    /// Whether a record is byte for byte what an append call was given that was not refused.
+    pub fn was_appended(&self, record: &WalRecord) -> bool {
+        let id = AppendId(record.header.tenant_id);
+        let append = self.appends.get(id.0 as usize);
+        append.is_some_and(|append| {
+            append.fate != Fate::Refused && append.matches(id, record, &mut Vec::new())
+        })
+    }
+
     /// How many append calls were made.
     pub fn appends(&self) -> u64 {
         self.appends.len() as u64
@@ -281,7 +306,13 @@ impl Model {
         if let Some((property, story)) = story {
             return Err(Violation::new(property, story));
         }
-        self.compare(record, id, append)?;
+        if !append.matches(id, record, &mut self.scratch) {
+            let story = format!(
+                "append {} is there with lsn {lsn}, but its bytes are not what was appended",
+                id.0
+            );
+            return Err(Violation::new(Property::Prefix, story));
+        }
         self.make_room(lsn);
         match self.by_lsn[lsn as usize - 1] {
             Some(holder) if holder != id => {
@@ -299,26 +330,6 @@ impl Model {
                 Ok(())
             }
         }
-    }
-
-    fn compare(
-        &mut self,
-        record: &WalRecord,
-        id: AppendId,
-        append: Append,
-    ) -> Result<(), Violation> {
-        id.payload(append.len, &mut self.scratch);
-        let header = record.header;
-        let same_header =
-            header.record_type == id.verb() as u16 && header.vshard_id == append.vshard;
-        if same_header && record.payload == self.scratch {
-            return Ok(());
-        }
-        let story = format!(
-            "append {} is there with lsn {}, but its bytes are not what was appended",
-            id.0, header.lsn
-        );
-        Err(Violation::new(Property::Prefix, story))
     }
 
     /// A recovery has settled that the log ends with `last`: what it did not have is lost.

@@ -27,6 +27,8 @@ use crate::trace::{self, Recorded};
 use crate::workload::{Client, Seat, Session};
 use crate::world::{LOG_DIR, World};
 
+mod probe;
+
 /// More scheduling points than any life needs, by far.
 const STEPS_MAX: u64 = 2_000_000;
 /// Clients of the last life, in which progress is demanded.
@@ -124,7 +126,7 @@ impl Runner<'_> {
         };
         self.bury(wal, is_frozen)?;
         self.crash(life.end.how, None);
-        Ok(())
+        self.probe(life)
     }
 
     fn begin(&mut self, life: &Life) {
@@ -334,6 +336,7 @@ impl Runner<'_> {
             spurious: Ratio::NEVER,
             unwind: false,
             calm: true,
+            probe: None,
             log: self
                 .scenario
                 .lives

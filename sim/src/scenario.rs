@@ -13,8 +13,10 @@ use crate::seed::Seed;
 use crate::text::serde_as_text;
 
 pub mod generate;
+pub mod probe;
 pub mod step;
 
+pub use probe::{Damage, Probe};
 pub use step::{Counted, CrashPoint, End, How, Op, Phase};
 
 /// The version of the text format.
@@ -57,6 +59,9 @@ pub struct Life {
     pub calm: bool,
     /// How the log is opened.
     pub log: LogShape,
+    /// Damage that is tried on a fork of the disk when the life is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
     /// What each client does, one after the other.
     pub clients: Vec<Vec<Op>>,
 }
@@ -130,4 +135,4 @@ impl Scenario {
     }
 }
 
-serde_as_text!(Ratio, PolicyKind, Op, End);
+serde_as_text!(Ratio, PolicyKind, Op, End, Probe);

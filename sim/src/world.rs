@@ -17,6 +17,8 @@ use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
 use crate::sched::clock::VirtualClock;
 
+pub mod fork;
+
 /// Where the log lives: two directories that it has to create itself.
 pub const LOG_DIR: &str = "/data/log";
 

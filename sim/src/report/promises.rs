@@ -3,6 +3,8 @@
 use crate::campaign::Summary;
 use crate::checker::Property;
 use crate::disk::{Fault, Strategy};
+use crate::figures::Verdict;
+use crate::scenario::Damage;
 
 /// With fewer seeds than this, rare things may be missing by chance.
 pub const SEEDS_MIN: u64 = 20_000;
@@ -39,6 +41,16 @@ pub fn broken(summary: &Summary) -> Vec<String> {
     let phases = ["before a call", "within a call", "after a call"];
     for (phase, cuts) in phases.iter().zip(figures.cuts) {
         expect("crash", phase, cuts);
+    }
+    for &damage in Damage::ALL {
+        expect("probe", damage.name(), figures.probes[damage as usize]);
+    }
+    for &verdict in Verdict::ALL {
+        expect(
+            "damaged log",
+            verdict.name(),
+            figures.verdicts[verdict as usize],
+        );
     }
     expect("segment", "truncated", figures.segments_truncated);
     let reads = figures.reads_over_truncation;

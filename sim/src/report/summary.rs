@@ -9,6 +9,8 @@ use super::promises;
 use crate::campaign::{Campaign, Summary};
 use crate::checker::{Class, Property};
 use crate::disk::{CallKind, Fault, Strategy};
+use crate::figures::Verdict;
+use crate::scenario::Damage;
 
 /// A campaign that is over, with what it cost.
 pub struct Outcome<'a> {
@@ -90,6 +92,18 @@ impl Outcome<'_> {
             |one| one.name(),
             |one| disk.faults(one),
         ));
+        line(list(
+            "probes",
+            Damage::ALL,
+            |one| one.name(),
+            |one| figures.probes[one as usize],
+        ));
+        line(list(
+            "damaged logs",
+            Verdict::ALL,
+            |one| one.name(),
+            |one| figures.verdicts[one as usize],
+        ));
         line(checks(summary));
         line(list(
             "calls",
@@ -152,6 +166,9 @@ impl Outcome<'_> {
             "scheduling_points": figures.steps,
             "strategies": counts(Strategy::ALL, |one| one.name(), |one| disk.strategies(one)),
             "faults": counts(Fault::ALL, |one| one.name(), |one| disk.faults(one)),
+            "repeated_recoveries": figures.repeated,
+            "probes": counts(Damage::ALL, |one| one.name(), |one| figures.probes[one as usize]),
+            "damaged_logs": counts(Verdict::ALL, |one| one.name(), |one| figures.verdicts[one as usize]),
             "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
             "checks_share_of_runs": shares(summary),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),

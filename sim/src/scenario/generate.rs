@@ -9,7 +9,7 @@ use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
-use super::{FORMAT, Life, LogShape, Scenario};
+use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
 
 /// How large the workload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +171,18 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
         unwind: stream.happens(Ratio::new(1, 16)),
         calm: stream.happens(Ratio::new(1, 4)),
         log: draw_shape(stream, is_production),
+        probe: draw_probe(stream, shape),
         clients,
     }
+}
+
+/// A quarter of the lives are probed. Measurements that are to be compared are not.
+fn draw_probe(stream: &mut Stream, shape: Shape) -> Option<Probe> {
+    let is_probed = shape == Shape::Swarm && stream.happens(Ratio::new(1, 4));
+    is_probed.then(|| Probe {
+        damage: Damage::ALL[stream.weighted(&[4, 3, 3, 2, 2, 1, 1])],
+        number: stream.below(1 << 32) as u32,
+    })
 }
 
 fn draw_append(stream: &mut Stream) -> Op {

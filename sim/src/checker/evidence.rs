@@ -1,0 +1,128 @@
+//! Contract 9: damage is an error that names a file, or it cuts a tail that nothing proves.
+//!
+//! *Verified:* a log that was damaged in one place says so, naming a file, or has the records of
+//! the undamaged one, or a beginning of them: never another payload, never a gap. If the life
+//! before ended in a close, it has all of them. If that life acknowledged anything that its open
+//! had not shown, it has at least what that open had shown: each frame carries a promise of what
+//! was durable before it, so only the last batch can be beyond proof. A log that does not open
+//! has changed no file.
+//! *Not verified:* offset and LSN that the error names; damage to several places at once; a log
+//! that was closed and then cut short, since one cut takes the records and their proof.
+
+use seawall::{Error, WalRecord};
+
+use super::errors::tell;
+use super::one_truth::Readings;
+use super::{Property, Tally, Violation, ensure};
+use crate::model::Model;
+
+/// What cannot have been lost to one place of damage.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// The log was closed, and the close's own evidence is not in the same place.
+    pub of_all: bool,
+    /// The last LSN that is proven anyhow; 0 for none.
+    pub up_to: u64,
+}
+
+/// A log that opened, and what it returned.
+pub struct Found {
+    /// Where it says that it begins.
+    pub low_water: u64,
+    /// The LSN that it would give next.
+    pub next_lsn: u64,
+    /// What it returned.
+    pub readings: Readings,
+}
+
+/// What was read of the undamaged log.
+#[derive(Clone, Copy)]
+pub struct Intact<'a> {
+    /// Where it begins.
+    pub low_water: u64,
+    /// Its records.
+    pub records: &'a [WalRecord],
+}
+
+impl Intact<'_> {
+    fn next_lsn(&self) -> u64 {
+        self.low_water + self.records.len() as u64
+    }
+
+    /// Whether a record is one of these, or one that was truncated here and is not there.
+    fn has(&self, record: &WalRecord, model: &Model) -> bool {
+        match record.header.lsn.checked_sub(self.low_water) {
+            Some(index) => self.records.get(index as usize) == Some(record),
+            None => model.was_appended(record),
+        }
+    }
+}
+
+/// Checks the log after damage to one place.
+///
+/// # Errors
+/// [`Property::Evidence`].
+pub fn check(
+    model: &Model,
+    proof: Proof,
+    intact: Intact<'_>,
+    found: &Result<Found, Error>,
+    tally: &mut Tally,
+) -> Result<(), Violation> {
+    tally.evaluated(Property::Evidence);
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return check_error(error),
+    };
+    check_records(model, intact, found)?;
+    if let Err(error) = &found.readings.eager {
+        return check_error(error);
+    }
+    let (end, records) = (found.next_lsn, found.readings.streamed.len() as u64);
+    ensure(Property::Evidence, found.low_water + records == end, || {
+        format!(
+            "{records} records are there from lsn {} to {end}",
+            found.low_water
+        )
+    })?;
+    let (whole, up_to) = (intact.next_lsn(), proof.up_to);
+    ensure(Property::Evidence, end > up_to, || {
+        format!("damage cut the log before lsn {end} in silence: lsn {up_to} was proven")
+    })?;
+    ensure(Property::Evidence, end == whole || !proof.of_all, || {
+        format!("damage cut a closed log before lsn {end} in silence: it ended before {whole}")
+    })
+}
+
+/// What was read, to its end or up to an error, is there without a gap and without damage.
+fn check_records(model: &Model, intact: Intact<'_>, found: &Found) -> Result<(), Violation> {
+    // Damage to a fresh mark may bring back what was truncated, as long as it is all there.
+    let low = found.low_water;
+    ensure(Property::Evidence, low <= intact.low_water, || {
+        format!(
+            "the damaged log begins with lsn {low}, not {}",
+            intact.low_water
+        )
+    })?;
+    for (expected, record) in (low..).zip(&found.readings.streamed) {
+        let lsn = record.header.lsn;
+        ensure(Property::Evidence, lsn == expected, || {
+            format!("the damaged log has lsn {lsn} where lsn {expected} should be")
+        })?;
+        ensure(Property::Evidence, intact.has(record, model), || {
+            format!("the damaged log has another record with lsn {lsn}")
+        })?;
+    }
+    Ok(())
+}
+
+/// An error has to be about a file of the log.
+fn check_error(error: &Error) -> Result<(), Violation> {
+    let names_a_file = matches!(
+        error,
+        Error::Corrupt { .. } | Error::Foreign { .. } | Error::Version { .. }
+    );
+    ensure(Property::Evidence, names_a_file, || {
+        format!("damage was reported as: {}", tell(error))
+    })
+}

@@ -1,0 +1,223 @@
+//! Damage, tried on forks of the disk when a life is over.
+//!
+//! One fork stays as it is: to open it once more than the scenario does must show what the model
+//! expects. Another is damaged in one place, opened and read in every way, and compared with the
+//! first. The world itself goes on undamaged: the log has to bear with it, not the simulator.
+
+use std::cell::OnceCell;
+use std::path::Path;
+
+use seawall::{Error, Lsn, SegmentMeta, WalManager};
+
+use super::{Runner, config_of};
+use crate::checker::errors::{self, Excuses};
+use crate::checker::evidence::{self, Found, Intact, Proof};
+use crate::checker::one_truth::{self, Readings};
+use crate::checker::{Property, Recovered, Violation, ensure, judge_recovery, progress, structure};
+use crate::choice::Purpose;
+use crate::disk::{Entry, Image, Mode};
+use crate::figures::Verdict;
+use crate::scenario::{Damage, Life, Probe};
+use crate::trace;
+use crate::world::LOG_DIR;
+use crate::world::fork::Fork;
+use crate::world::fork::damage::inflict;
+
+/// Streams of a probe: for the place of the damage, and for the randomness of each log.
+const STREAMS: u64 = 3;
+
+/// What an open of a fork showed.
+struct Shown {
+    found: Found,
+    durable_lsn: u64,
+    segments: Vec<SegmentMeta>,
+    total_bytes: u64,
+}
+
+impl Runner<'_> {
+    /// Tries the life's probe, if it has one.
+    pub(super) fn probe(&mut self, life: &Life) -> Result<(), Violation> {
+        let is_over = self.world.with_disk(|disk| disk.mode() == Mode::ReadWrite);
+        match life.probe {
+            Some(probe) if is_over && !self.scenario.without_crashes => self.try_out(life, probe),
+            _ => Ok(()),
+        }
+    }
+
+    fn try_out(&mut self, life: &Life, probe: Probe) -> Result<(), Violation> {
+        let number = self.figures.lives * STREAMS;
+        let stream = |part| self.choices.stream(Purpose::Probe, number + part);
+        let damaged = self.world.fork(stream(0));
+        let done = damaged.with_disk(|disk| inflict(probe, disk, &mut stream(1)));
+        let Some(done) = done else {
+            return Ok(());
+        };
+        trace::line(|| format!("probe {probe}: {}: {}", done.path.display(), done.story));
+        let intact = self.open_fork(life, &self.world.fork(stream(2)))?;
+        let intact = self.judge_intact(intact)?;
+        let before = damaged.with_disk(|disk| disk.image());
+        let found = self.open_fork(life, &damaged)?;
+        let after = damaged.with_disk(|disk| disk.image());
+        let is_missed = is_missed(&intact, &done.path);
+        self.figures.probes[probe.damage as usize] += 1;
+        let verdict = verdict(&intact, &found);
+        self.figures.verdicts[verdict as usize] += 1;
+        trace::mix(verdict as u64);
+        trace::line(|| match &found {
+            Err(error) => format!("the damaged fork did not open: {}", errors::tell(error)),
+            Ok(shown) => match &shown.found.readings.eager {
+                Err(error) => format!("the damaged fork: {}", errors::tell(error)),
+                Ok(_) => format!("the damaged fork: up to lsn {}", shown.found.next_lsn),
+            },
+        });
+
+        let mut tally = self.session.tally.borrow_mut();
+        let has_to_fail = match probe.damage {
+            Damage::Foreign | Damage::NewerVersion => true,
+            Damage::Remove => is_missed,
+            _ => false,
+        };
+        if has_to_fail {
+            structure::check(probe.damage, found.as_ref().err(), &mut tally)?;
+        }
+        if found.is_err() {
+            ensure(Property::Structure, is_same(&before, &after), || {
+                "an open that failed has changed the log's files".into()
+            })?;
+        }
+        if let Ok(shown) = &found {
+            one_truth::check(&shown.found.readings, &mut tally)?;
+        }
+        let records = intact.found.readings.eager.as_ref();
+        let intact = Intact {
+            low_water: intact.found.low_water,
+            records: records.expect("it was judged"),
+        };
+        let found = found.map(|shown| shown.found);
+        let model = self.session.model.borrow();
+        let proof = Proof {
+            of_all: model.is_closed && probe.damage != Damage::Cut,
+            up_to: match model.newly_acked() {
+                0 => 0,
+                _ => model.shown_at_open(),
+            },
+        };
+        evidence::check(&model, proof, intact, &found, &mut tally)
+    }
+
+    /// Judges the undamaged fork as any recovery, with a model that is thrown away.
+    fn judge_intact(&mut self, shown: Result<Shown, Error>) -> Result<Shown, Violation> {
+        let mut tally = self.session.tally.borrow_mut();
+        tally.evaluated(Property::Opens);
+        let unexpected = |error: &Error, tally: &mut _| {
+            errors::check("opening a fork", error, Excuses::default(), tally)
+        };
+        let mut shown = match shown {
+            Ok(shown) => shown,
+            Err(error) => {
+                return Err(unexpected(&error, &mut tally).expect_err("nothing excuses it"));
+            }
+        };
+        one_truth::check(&shown.found.readings, &mut tally)?;
+        let records = match shown.found.readings.eager {
+            Ok(records) => records,
+            Err(error) => {
+                return Err(unexpected(&error, &mut tally).expect_err("nothing excuses it"));
+            }
+        };
+        let recovered = Recovered {
+            records,
+            low_water: shown.found.low_water,
+            next_lsn: shown.found.next_lsn,
+            durable_lsn: shown.durable_lsn,
+            segments: shown.segments,
+            total_bytes: shown.total_bytes,
+        };
+        let mut model = self.session.model.borrow().clone();
+        judge_recovery(&mut model, &recovered, &mut tally)?;
+        self.figures.repeated += 1;
+        shown.found.readings.eager = Ok(recovered.records);
+        shown.segments = recovered.segments;
+        Ok(shown)
+    }
+
+    /// Opens a fork as the life did, and reads it in every way.
+    fn open_fork(&self, life: &Life, fork: &Fork) -> Result<Result<Shown, Error>, Violation> {
+        let config = config_of(life.log);
+        let shown = OnceCell::new();
+        let outcome = self.schedule(life, 3, 1, &|_| {
+            let opened = WalManager::open_in(fork.env(), Path::new(LOG_DIR), config);
+            let result = opened.map(|wal| show(&wal));
+            assert!(shown.set(result).is_ok(), "the task runs once");
+        });
+        progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
+        Ok(shown.into_inner().expect("nothing cuts a fork off"))
+    }
+}
+
+fn show(wal: &WalManager) -> Shown {
+    let (low_water, next_lsn) = (wal.low_water_lsn().as_u64(), wal.next_lsn().as_u64());
+    let mut streamed = Vec::new();
+    let mut stream_error = None;
+    match wal.reader() {
+        Err(error) => stream_error = Some(error),
+        Ok(reader) => {
+            for record in reader {
+                match record {
+                    Ok(record) => streamed.push(record),
+                    Err(error) => stream_error = Some(error),
+                }
+            }
+        }
+    }
+    let from = low_water + next_lsn.saturating_sub(low_water) / 2;
+    Shown {
+        found: Found {
+            low_water,
+            next_lsn,
+            readings: Readings {
+                eager: wal.replay(),
+                streamed,
+                stream_error,
+                from,
+                eager_from: wal.replay_from(Lsn::new(from)),
+            },
+        },
+        durable_lsn: wal.durable_lsn().as_u64(),
+        segments: wal.list_segments(),
+        total_bytes: wal.total_size_bytes(),
+    }
+}
+
+/// Whether the undamaged log has records in the segment at `path`, going by what it lists.
+fn is_missed(intact: &Shown, path: &Path) -> bool {
+    let mut pairs = intact.segments.windows(2);
+    let end = pairs.find_map(|pair| (pair[0].path == path).then_some(pair[1].first_lsn));
+    let first = intact.segments.iter().find(|segment| segment.path == path);
+    match (first, end) {
+        (Some(first), Some(end)) => first.first_lsn.max(intact.found.low_water) < end,
+        _ => false,
+    }
+}
+
+fn verdict(intact: &Shown, damaged: &Result<Shown, Error>) -> Verdict {
+    match damaged {
+        Err(_) => Verdict::Refused,
+        Ok(shown) if shown.found.readings.eager.is_err() => Verdict::Refused,
+        Ok(shown) if shown.found.next_lsn < intact.found.next_lsn => Verdict::Shortened,
+        Ok(_) => Verdict::Unharmed,
+    }
+}
+
+/// Whether two images have the same segments. The lock's file may have come, and what was in the
+/// making may have gone.
+fn is_same(before: &Image, after: &Image) -> bool {
+    let segments = |image: &Image| -> Vec<(String, Entry)> {
+        let entries = image.entries.iter();
+        let segments = entries.filter(|(path, _)| path.contains("/seg-"));
+        segments
+            .map(|(path, entry)| (path.clone(), entry.clone()))
+            .collect()
+    };
+    segments(before) == segments(after)
+}

@@ -1,0 +1,56 @@
+//! A disk aside: a copy of the world's, on which no call fails and no life ends.
+//!
+//! What happens on it the world does not see. It is thrown away after one open.
+
+use std::sync::Arc;
+
+use seawall::env::Env;
+use seawall::env::entropy::Entropy;
+
+use super::{Cell, SimEntropy, World};
+use crate::choice::{Purpose, Stream};
+use crate::disk::{Disk, Knobs, OpenGate, SimVfs};
+use crate::sched::clock::VirtualClock;
+
+pub mod damage;
+
+/// A copy of the world's disk.
+pub struct Fork {
+    vfs: Arc<SimVfs>,
+    entropy: Arc<SimEntropy>,
+}
+
+impl World {
+    /// Copies the disk as it is now. `entropy` is the randomness of the log that is opened there.
+    pub fn fork(&self, entropy: Stream) -> Fork {
+        let mut disk = self.with_disk(|disk| disk.clone());
+        disk.set_knobs(Knobs {
+            atomic_unit: disk.knobs().atomic_unit,
+            ..Knobs::default()
+        });
+        // Without faults nothing is ever drawn from it.
+        let faults = self.choices.stream(Purpose::Faults, 0);
+        Fork {
+            vfs: SimVfs::new(disk, Arc::new(OpenGate), faults),
+            entropy: Arc::new(SimEntropy {
+                stream: Cell::new(entropy),
+            }),
+        }
+    }
+}
+
+impl Fork {
+    /// What a log on it gets to see.
+    pub fn env(&self) -> Env {
+        Env {
+            vfs: Arc::clone(&self.vfs) as Arc<dyn seawall::env::vfs::Vfs>,
+            clock: Arc::new(VirtualClock),
+            entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
+        }
+    }
+
+    /// Reaches the disk itself.
+    pub fn with_disk<T>(&self, reach: impl FnOnce(&mut Disk) -> T) -> T {
+        self.vfs.with_disk(reach)
+    }
+}
