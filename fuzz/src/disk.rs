@@ -15,7 +15,7 @@ use seawall::env::Env;
 use seawall::env::entropy::Entropy;
 use seawall::env::sync::Mutex;
 use seawall::env::time::Clock;
-use seawall::env::vfs::{File, Metadata, OpenHow, Vfs};
+use seawall::env::vfs::{DirectAlignment, File, Metadata, OpenHow, Vfs};
 use seawall::format::header::HEADER_BYTES;
 
 type Content = Arc<Mutex<Vec<u8>>>;
@@ -189,6 +189,10 @@ impl File for Handle {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.content.lock().len() as u64)
+    }
+
+    fn direct_alignment(&self) -> Option<DirectAlignment> {
+        None
     }
 
     // One log at a time has the disk.

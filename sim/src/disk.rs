@@ -93,9 +93,9 @@ impl Disk {
     /// An empty disk: a root directory, all durable.
     ///
     /// # Panics
-    /// When the atomic unit is neither 512 nor 4096.
+    /// When the atomic unit or the alignment of direct I/O is none that a disk may have.
     pub fn new(knobs: Knobs) -> Disk {
-        assert!(matches!(knobs.atomic_unit, 512 | 4096));
+        knobs.check();
         Disk {
             faults: knobs.clone(),
             knobs,
@@ -119,9 +119,9 @@ impl Disk {
     /// Changes what this disk may do from now on; ends the calm.
     ///
     /// # Panics
-    /// When the atomic unit is neither 512 nor 4096.
+    /// When the atomic unit or the alignment of direct I/O is none that a disk may have.
     pub fn set_knobs(&mut self, knobs: Knobs) {
-        assert!(matches!(knobs.atomic_unit, 512 | 4096));
+        knobs.check();
         self.faults = knobs.clone();
         self.knobs = knobs;
     }

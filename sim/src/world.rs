@@ -268,6 +268,7 @@ fn changes_the_disk(kind: CallKind) -> bool {
             | CallKind::Read
             | CallKind::Len
             | CallKind::TryLock
+            | CallKind::DirectAlignment
     )
 }
 

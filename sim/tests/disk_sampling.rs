@@ -76,6 +76,7 @@ fn random_knobs(seed: u64, stream: &mut Stream) -> Knobs {
         evict: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 2)]),
         metadata_error: rare,
         lie: None,
+        ..Knobs::default()
     }
 }
 

@@ -8,14 +8,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::io::Read;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::entropy::Entropy;
 use super::time::Clock;
-use super::vfs::{File, Metadata, OpenHow, Vfs};
+use super::vfs::{DirectAlignment, File, Metadata, OpenHow, Vfs};
 
 /// The operating system's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,20 +25,22 @@ impl Vfs for OsVfs {
     fn open(&self, path: &Path, how: OpenHow) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true);
-        match how {
-            OpenHow::Read => {}
+        let direct = match how {
+            OpenHow::Read => false,
             OpenHow::Write { direct } => {
                 options.write(true);
-                ask_direct(&mut options, direct)?;
+                direct
             }
             OpenHow::CreateNew { direct } => {
                 options.write(true).create_new(true);
-                ask_direct(&mut options, direct)?;
+                direct
             }
-        }
-        Ok(Arc::new(OsFile {
-            inner: options.open(path)?,
-        }))
+        };
+        let inner = match direct {
+            true => open_direct(&mut options, path)?,
+            false => options.open(path)?,
+        };
+        Ok(Arc::new(OsFile { inner }))
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
@@ -73,19 +75,43 @@ impl Vfs for OsVfs {
 }
 
 #[cfg(target_os = "linux")]
-fn ask_direct(options: &mut fs::OpenOptions, direct: bool) -> io::Result<()> {
-    if direct {
-        options.custom_flags(rustix::fs::OFlags::DIRECT.bits().cast_signed());
-    }
-    Ok(())
+fn open_direct(options: &mut fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flag = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+    options.custom_flags(flag).open(path)
+}
+
+// Nothing has to be aligned for it, and what readers see stays coherent with what was written.
+// Source: fcntl(2) of macOS, F_NOCACHE: "Turns data caching off/on".
+#[cfg(target_vendor = "apple")]
+fn open_direct(options: &mut fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
+    let file = options.open(path)?;
+    rustix::fs::fcntl_nocache(&file, true)?;
+    Ok(file)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn open_direct(_: &mut fs::OpenOptions, _: &Path) -> io::Result<fs::File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+// Linux tells since 6.1, and only of some file systems. Zero stands for a file that has no direct
+// I/O of its own: opened for it all the same, its calls go through the page cache, unaligned.
+// Source: statx(2), STATX_DIOALIGN; ext4_dio_alignment and ext4_should_use_dio in fs/ext4 of Linux.
+#[cfg(target_os = "linux")]
+fn direct_alignment(file: &fs::File) -> Option<DirectAlignment> {
+    use rustix::fs::{AtFlags, StatxFlags, statx};
+    let found = statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN).ok()?;
+    let is_told = found.stx_mask & StatxFlags::DIOALIGN.bits() != 0;
+    (is_told && found.stx_dio_offset_align > 0).then_some(DirectAlignment {
+        offset_bytes: found.stx_dio_offset_align,
+        memory_bytes: found.stx_dio_mem_align,
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn ask_direct(_: &mut fs::OpenOptions, direct: bool) -> io::Result<()> {
-    match direct {
-        true => Err(io::ErrorKind::Unsupported.into()),
-        false => Ok(()),
-    }
+fn direct_alignment(_: &fs::File) -> Option<DirectAlignment> {
+    None
 }
 
 // std repeats an interrupted sync until it succeeds; here an interrupted sync is a failed one, and
@@ -100,8 +126,9 @@ fn sync_all(file: &fs::File) -> io::Result<()> {
     rustix::fs::fsync(file).map_err(io::Error::from)
 }
 
-// On macOS std's syncs are `F_FULLFSYNC`, which is worth more than its patience costs.
-// Source: the standard library's documentation of `File::sync_all`, "Platform-specific behavior".
+// On macOS std's syncs, of files and of directories, are `F_FULLFSYNC`, which is worth more than its
+// patience costs.
+// Source: `File::fsync` and `File::datasync` in std's `sys/fs/unix.rs`, for `target_vendor = "apple"`.
 #[cfg(not(target_os = "linux"))]
 fn sync_data(file: &fs::File) -> io::Result<()> {
     file.sync_data()
@@ -157,6 +184,10 @@ impl File for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         self.inner.metadata().map(|metadata| metadata.len())
+    }
+
+    fn direct_alignment(&self) -> Option<DirectAlignment> {
+        direct_alignment(&self.inner)
     }
 
     fn try_lock(&self) -> io::Result<()> {

@@ -26,6 +26,15 @@ pub enum OpenHow {
     },
 }
 
+/// What direct I/O on a file has to be aligned to: powers of two, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectAlignment {
+    /// Offsets and lengths.
+    pub offset_bytes: u32,
+    /// The address of the caller's bytes.
+    pub memory_bytes: u32,
+}
+
 /// What [`Vfs::metadata`] tells of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
@@ -73,6 +82,9 @@ pub trait File: Send + Sync {
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The file's length in bytes. It is no evidence of durability.
     fn len(&self) -> io::Result<u64>;
+    /// What direct I/O on this file has to be aligned to, where the system tells; else the first
+    /// write does. It is advice, so that it can't be had is no error.
+    fn direct_alignment(&self) -> Option<DirectAlignment>;
     /// Takes the file's exclusive lock, which dies with the handle or the process;
     /// `WouldBlock` when somebody else has it.
     fn try_lock(&self) -> io::Result<()>;

@@ -41,6 +41,8 @@ named_enum! {
         Len = "len",
         /// Take a file's lock.
         TryLock = "lock",
+        /// Ask what direct I/O has to be aligned to.
+        DirectAlignment = "dioalign",
     }
 }
 

@@ -16,7 +16,7 @@ use super::file::PAGE;
 use super::io::FdId;
 
 const HALF: Ratio = Ratio::new(1, 2);
-const SECTOR: usize = 512;
+const SECTOR: u32 = 512;
 
 /// A failed call on names: nothing was done, or all of it.
 enum NameFault {
@@ -46,7 +46,7 @@ impl Disk {
         }
         let count = self.read(fd, offset, buf)?;
         if stream.happens(self.faults.short_read)
-            && let Some(shorter) = draw_shorter(count, open.direct, stream)
+            && let Some(shorter) = self.draw_shorter(count, open.direct, stream)
         {
             self.counts.fault(Fault::ShortRead);
             buf[shorter..count].fill(0);
@@ -67,7 +67,7 @@ impl Disk {
         if stream.happens(self.faults.write_error) {
             self.counts.fault(Fault::WriteError);
             if stream.happens(HALF)
-                && let Some(part) = draw_shorter(data.len(), direct, stream)
+                && let Some(part) = self.draw_shorter(data.len(), direct, stream)
             {
                 self.counts.fault(Fault::WriteErrorPartial);
                 self.write(fd, offset, &data[..part])?;
@@ -75,7 +75,7 @@ impl Disk {
             return Err(draw_write_error(stream));
         }
         if stream.happens(self.faults.short_write)
-            && let Some(shorter) = draw_shorter(data.len(), direct, stream)
+            && let Some(shorter) = self.draw_shorter(data.len(), direct, stream)
         {
             self.counts.fault(Fault::ShortWrite);
             return self.write(fd, offset, &data[..shorter]);
@@ -236,6 +236,20 @@ impl Disk {
         self.sync_dir(path)
     }
 
+    /// A count from 1 to below `count`, at a sector's edge every second time; at one of direct
+    /// I/O's blocks always when the file is open for that. `None` where there is no such count.
+    fn draw_shorter(&self, count: usize, direct: bool, stream: &mut Stream) -> Option<usize> {
+        let edge = match direct {
+            true => self.knobs.direct_alignment,
+            false => SECTOR,
+        } as usize;
+        let edges = count.checked_sub(1)? / edge;
+        if edges > 0 && (direct || stream.happens(HALF)) {
+            return Some(stream.within(1, edges as u64) as usize * edge);
+        }
+        (count > 1 && !direct).then(|| stream.within(1, count as u64 - 1) as usize)
+    }
+
     fn maybe_interrupt(&mut self, stream: &mut Stream) -> Result<(), Errno> {
         if stream.happens(self.faults.eintr) {
             self.counts.fault(Fault::Interrupted);
@@ -272,14 +286,4 @@ impl Disk {
 fn draw_write_error(stream: &mut Stream) -> Errno {
     let errors = [Errno::EIO, Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG];
     *stream.pick(&errors)
-}
-
-/// A count from 1 to below `count`, at a sector's edge every second time, and always when
-/// the file is open for direct I/O. `None` where there is no such count.
-fn draw_shorter(count: usize, direct: bool, stream: &mut Stream) -> Option<usize> {
-    let sectors = count.checked_sub(1)? / SECTOR;
-    if sectors > 0 && (direct || stream.happens(HALF)) {
-        return Some(stream.within(1, sectors as u64) as usize * SECTOR);
-    }
-    (count > 1 && !direct).then(|| stream.within(1, count as u64 - 1) as usize)
 }

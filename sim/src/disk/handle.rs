@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use seawall::env::vfs::File;
+use seawall::env::vfs::{DirectAlignment, File};
 
 use crate::choice::Stream;
 use crate::trace;
@@ -123,6 +123,20 @@ impl File for SimFile {
             |disk, _, _| Ok(disk.len(self.fd)),
             |&len| len,
         )
+    }
+
+    fn direct_alignment(&self) -> Option<DirectAlignment> {
+        let offset_bytes = self.call(
+            CallKind::DirectAlignment,
+            (0, 0),
+            |disk, _, _| Ok(disk.direct_alignment()),
+            |told| told.map_or(0, u64::from),
+        );
+        // Addresses have no alignment here: they differ from run to run.
+        offset_bytes.ok()?.map(|offset_bytes| DirectAlignment {
+            offset_bytes,
+            memory_bytes: 1,
+        })
     }
 
     fn try_lock(&self) -> io::Result<()> {

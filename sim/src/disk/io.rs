@@ -11,11 +11,6 @@ use super::{Disk, Mode};
 /// No file is longer than this, so that a wild offset is an error and not a full memory.
 const FILE_BYTES_MAX: u64 = 1 << 32;
 
-/// Direct I/O must be aligned to this.
-// Source: open(2), O_DIRECT: "alignment to the logical block size of the underlying storage
-// (typically 512 bytes) suffices".
-const DIRECT_ALIGNMENT: u64 = 512;
-
 /// A descriptor; of use in one life of the process only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FdId(pub(super) u32);
@@ -41,7 +36,7 @@ impl Disk {
     /// Reads what readers see, up to the end of the file.
     pub fn read(&self, fd: FdId, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         let fd = *self.fd(fd);
-        check_alignment(fd, offset, buf.len())?;
+        self.check_alignment(fd, offset, buf.len())?;
         Ok(self.file(fd.ino).cur.read(offset, buf))
     }
 
@@ -51,7 +46,7 @@ impl Disk {
         if !fd.writable {
             return Err(Errno::EBADF);
         }
-        check_alignment(fd, offset, data.len())?;
+        self.check_alignment(fd, offset, data.len())?;
         self.check_mode()?;
         if data.is_empty() {
             return Ok(0);
@@ -176,6 +171,24 @@ impl Disk {
             .expect("a descriptor is used only while it is open")
     }
 
+    /// What direct I/O has to be aligned to, where the disk tells.
+    pub fn direct_alignment(&self) -> Option<u32> {
+        let knobs = &self.knobs;
+        knobs
+            .direct_alignment_told
+            .then_some(knobs.direct_alignment)
+    }
+
+    // Source: open(2), NOTES, O_DIRECT: the logical block size of the storage is what matters; and
+    // __iomap_dio_rw in fs/iomap/direct-io.c of Linux: `(pos | length)` must be aligned.
+    fn check_alignment(&self, fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
+        let alignment = u64::from(self.knobs.direct_alignment);
+        match fd.direct && !(offset | len as u64).is_multiple_of(alignment) {
+            true => Err(Errno::EINVAL),
+            false => Ok(()),
+        }
+    }
+
     pub(super) fn check_mode(&self) -> Result<(), Errno> {
         match self.mode {
             Mode::ReadWrite => Ok(()),
@@ -205,13 +218,5 @@ fn checked_end(offset: u64, len: u64) -> Result<u64, Errno> {
     match offset.checked_add(len) {
         Some(end) if end <= FILE_BYTES_MAX => Ok(end),
         _ => Err(Errno::EFBIG),
-    }
-}
-
-// Source: __iomap_dio_rw in fs/iomap/direct-io.c of Linux: `(pos | length)` must be aligned.
-fn check_alignment(fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
-    match fd.direct && !(offset | len as u64).is_multiple_of(DIRECT_ALIGNMENT) {
-        true => Err(Errno::EINVAL),
-        false => Ok(()),
     }
 }

@@ -73,6 +73,13 @@ pub struct Knobs {
     /// Bytes for the contents of all files, in blocks of 4096; no limit when `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u64>,
+    /// What offsets and lengths of direct I/O have to be aligned to, in bytes: a power of two,
+    /// 512 or more.
+    pub direct_alignment: u32,
+    /// Whether files tell that alignment; else only a call that fails does.
+    pub direct_alignment_told: bool,
+    /// No file can be opened for direct I/O.
+    pub direct_refused: bool,
     /// A write takes fewer bytes than given. 0 to 1/10.
     pub short_write: Ratio,
     /// A read gives fewer bytes than there are. 0 to 1/10.
@@ -111,6 +118,9 @@ impl Default for Knobs {
             sync_covers_names: SyncNames::Never,
             xdir_rename_needs_both: true,
             capacity: None,
+            direct_alignment: 512,
+            direct_alignment_told: true,
+            direct_refused: false,
             short_write: Ratio::NEVER,
             short_read: Ratio::NEVER,
             eintr: Ratio::NEVER,
@@ -127,8 +137,18 @@ impl Default for Knobs {
 }
 
 impl Knobs {
+    /// Checks what no disk may have.
+    ///
+    /// # Panics
+    /// When the atomic unit is neither 512 nor 4096, or the alignment no power of two from 512 on.
+    pub(super) fn check(&self) {
+        assert!(matches!(self.atomic_unit, 512 | 4096));
+        assert!(self.direct_alignment.is_power_of_two());
+        assert!(self.direct_alignment >= 512);
+    }
+
     /// The same knobs without the faults of calls: what remains is the shape of power cuts,
-    /// the capacity, and the lie.
+    /// the capacity, what direct I/O is like, and the lie.
     pub(super) fn without_faults(&self) -> Knobs {
         Knobs {
             short_write: Ratio::NEVER,

@@ -24,12 +24,24 @@ impl Disk {
             OpenHow::Write { direct } => {
                 let ino = self.resolve_file(path)?;
                 self.check_mode()?;
+                self.check_direct(direct)?;
                 Ok(self.open_fd(ino, true, direct))
             }
             OpenHow::CreateNew { direct } => {
                 let ino = self.create(path)?;
+                self.check_direct(direct)?;
                 Ok(self.open_fd(ino, true, direct))
             }
+        }
+    }
+
+    // A file that was created stays, although it can't be opened.
+    // Source: do_open in fs/namei.c of Linux: the file is created before `vfs_open` looks at
+    // O_DIRECT.
+    fn check_direct(&self, direct: bool) -> Result<(), Errno> {
+        match direct && self.knobs.direct_refused {
+            true => Err(Errno::EINVAL),
+            false => Ok(()),
         }
     }
 
