@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 /// The default of [`WalConfig::segment_target_size`]: 64 MiB.
 pub const SEGMENT_TARGET_SIZE_DEFAULT: u64 = 64 << 20;
 
+/// The largest [`WalTuning::alignment`].
+pub(crate) const ALIGNMENT_MAX: usize = 65536;
+
 /// Sizes that trade memory and space for speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalTuning {
@@ -14,7 +17,9 @@ pub struct WalTuning {
     pub write_buffer_size: usize,
     /// Each write starts at a multiple of this and is padded to one, so that a write never
     /// touches a block with acknowledged records. In bytes, a power of two; default 4096,
-    /// minimum 512, maximum 65536. Direct I/O needs at least the device's logical block size.
+    /// minimum 512, maximum 65536. With direct I/O a larger alignment that the device asks for
+    /// takes its place; where the device does not tell, one that is too small is refused at open,
+    /// with [`Error::DirectIoRefused`].
     pub alignment: usize,
 }
 
@@ -30,7 +35,8 @@ impl Default for WalTuning {
 /// Everything that an open may choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WalConfig {
-    /// Bypass the page cache when writing. Default `false`.
+    /// Bypass the page cache when writing. Default `false`. A file system that can't is told at
+    /// open, with [`Error::DirectIoRefused`].
     pub use_direct_io: bool,
     /// A segment that would grow beyond this many bytes is sealed and the next one started.
     /// 0, the default, stands for 64 MiB. A single write may exceed it.
@@ -43,7 +49,8 @@ impl WalConfig {
     /// Checks the limits and fills in the defaults.
     pub(crate) fn checked(mut self) -> Result<WalConfig> {
         let tuning = self.tuning;
-        if !tuning.alignment.is_power_of_two() || !(512..=65536).contains(&tuning.alignment) {
+        if !tuning.alignment.is_power_of_two() || !(512..=ALIGNMENT_MAX).contains(&tuning.alignment)
+        {
             return Err(Error::Config {
                 why: "alignment is not a power of two from 512 to 65536",
             });

@@ -163,6 +163,17 @@ pub enum Error {
         /// The first LSN that was kept.
         low_water: Lsn,
     },
+    /// Direct I/O was asked for, and the file system or the device does not do it as the log
+    /// would. No segment was changed: open the log without it, or with a larger alignment.
+    #[error("direct I/O is refused on {}: {why}", path.display())]
+    DirectIoRefused {
+        /// The file that it was tried on.
+        path: PathBuf,
+        /// Who refused what, and what to do.
+        why: &'static str,
+        /// What the operating system said; `None` where what it told of the device is too much.
+        source: Option<io::Error>,
+    },
     /// A setting is outside its limits.
     #[error("bad configuration: {why}")]
     Config {
@@ -188,6 +199,28 @@ impl Error {
                     source,
                 },
             }
+        }
+    }
+
+    /// As [`Error::io`], for calls on a file that may be open for direct I/O: there an invalid
+    /// argument is a refusal, for which `why` has the words.
+    // Source: open(2), ERRORS, EINVAL: "The filesystem does not support the O_DIRECT flag"; and
+    // NOTES, O_DIRECT: misaligned calls fail with EINVAL.
+    pub(crate) fn direct_io(
+        is_direct: bool,
+        why: &'static str,
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> Error {
+        move |source| match source.kind() {
+            io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported if is_direct => {
+                Error::DirectIoRefused {
+                    path: path.to_owned(),
+                    why,
+                    source: Some(source),
+                }
+            }
+            _ => Error::io(operation, path)(source),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::follow::WalTail;
 use crate::recovery::recover;
 use crate::replay::{Unknown, WalReader};
 use crate::segment::catalog::{LOCK, LogDir};
+use crate::segment::direct;
 use crate::segment::transfer::uninterrupted;
 use crate::stats::WalStats;
 use crate::truncation::truncate_before;
@@ -39,8 +40,9 @@ impl WalManager {
     /// # Errors
     /// [`Error::Locked`] when another handle has it open; [`Error::Corrupt`], [`Error::Foreign`],
     /// [`Error::Version`], [`Error::Encrypted`] or [`Error::Legacy`] when the directory does not
-    /// hold an intact log that this version can read; [`Error::Io`] or [`Error::Full`] from the
-    /// operating system. In all cases no record was changed or removed, and opening again is safe.
+    /// hold an intact log that this version can read; [`Error::DirectIoRefused`] when the file
+    /// system can't bypass the page cache; [`Error::Io`] or [`Error::Full`] from the operating
+    /// system. In all cases no record was changed or removed, and opening again is safe.
     pub fn open(path: &Path, use_direct_io: bool) -> Result<WalManager> {
         WalManager::open_with_segment_size(path, use_direct_io, 0)
     }
@@ -97,6 +99,7 @@ impl WalManager {
             path: path.to_owned(),
             _lock: lock,
         });
+        let config = direct::fit(&dir, config)?;
         let recovered = recover(&dir, &config)?;
         Ok(WalManager {
             committer: Arc::new(Committer::new(recovered, config.tuning.write_buffer_size)),

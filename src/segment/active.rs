@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::catalog::LogDir;
+use super::direct;
 use super::transfer::{uninterrupted, write_all};
 use crate::config::WalConfig;
 use crate::env::vfs::{File, OpenHow};
@@ -22,6 +23,7 @@ use crate::format::holds::Holds;
 pub(crate) struct Draft<'a> {
     dir: &'a LogDir,
     file: Arc<dyn File>,
+    is_direct: bool,
     end: u64,
 }
 
@@ -44,6 +46,7 @@ impl Draft<'_> {
         Ok(Draft {
             dir,
             file: created.map_err(Error::io("create", &path))?,
+            is_direct: config.use_direct_io,
             end: config.tuning.alignment as u64,
         })
     }
@@ -56,7 +59,8 @@ impl Draft<'_> {
     /// Adds a frame that the segment starts with.
     ///
     /// # Errors
-    /// [`Error::Full`] when there is no space for it: then nothing is left of the segment.
+    /// [`Error::Full`] when there is no space for it, [`Error::DirectIoRefused`] when its blocks
+    /// are too small for direct I/O: then nothing is left of the segment.
     pub(crate) fn append(&mut self, frame: &[u8]) -> Result<()> {
         self.write(self.end, frame)?;
         self.end += frame.len() as u64;
@@ -86,8 +90,10 @@ impl Draft<'_> {
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let path = self.dir.temporary_path();
-        let written = write_all(&*self.file, offset, bytes).map_err(Error::io("write", &path));
-        if let Err(Error::Full { .. }) = &written {
+        let written = write_all(&*self.file, offset, bytes);
+        let refused = Error::direct_io(self.is_direct, direct::TOO_SMALL, "write", &path);
+        let written = written.map_err(refused);
+        if let Err(Error::Full { .. } | Error::DirectIoRefused { .. }) = &written {
             // The space that it took may be all that the next attempt needs.
             self.dir.remove(&path)?;
         }

@@ -67,12 +67,16 @@ impl Case {
         }
     }
 
-    pub fn try_open_at(&self, dir: &str) -> Result<WalManager, Error> {
+    pub fn try_open_as(&self, dir: &str, config: WalConfig) -> Result<WalManager, Error> {
         let env = Env {
             vfs: Arc::clone(&self.vfs) as Arc<dyn Vfs>,
             clock: Arc::new(VirtualClock),
             entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
         };
+        WalManager::open_in(env, Path::new(dir), config)
+    }
+
+    pub fn try_open_at(&self, dir: &str) -> Result<WalManager, Error> {
         let config = WalConfig {
             use_direct_io: false,
             segment_target_size: self.segment_bytes,
@@ -81,7 +85,7 @@ impl Case {
                 alignment: BLOCK,
             },
         };
-        WalManager::open_in(env, Path::new(dir), config)
+        self.try_open_as(dir, config)
     }
 
     pub fn try_open(&self) -> Result<WalManager, Error> {
