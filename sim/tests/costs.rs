@@ -2,7 +2,7 @@
 //!
 //! *Verified:* a replay from an LSN opens the segments from that one on and no other; a recovery
 //! from an un-synced payload that was torn makes calls and reads bytes in proportion to it, be it
-//! torn at its first sector or its last. `cargo test --test costs -- --nocapture` prints a table.
+//! torn at its first sector or its last; so does one from many un-synced frames. `cargo test --test costs -- --nocapture` prints a table.
 //! *Not verified:* processor time.
 
 #![allow(clippy::disallowed_types)] // One thread: these locks are never waited for.
@@ -126,6 +126,11 @@ fn append(wal: &WalManager, payload: &[u8]) -> Lsn {
     appended.expect("there is space")
 }
 
+fn bytes_read(calls: &[Call]) -> u64 {
+    let reads = calls.iter().filter(|call| call.kind == CallKind::Read);
+    reads.map(|call| call.len).sum()
+}
+
 /// The files that were opened, and those that were read.
 fn touched(calls: &[Call]) -> (Vec<Ino>, Vec<Ino>) {
     let of = |kind| {
@@ -205,8 +210,7 @@ fn a_recovery_from_a_torn_payload_is_linear_in_it() {
             let file_bytes = sectors[1] + BLOCK as u64;
             let (wal, calls) = world.calls_of(|| world.open(1 << 30));
             assert_eq!(wal.replay().expect("it is intact").len(), 1);
-            let reads = calls.iter().filter(|call| call.kind == CallKind::Read);
-            let bytes_read: u64 = reads.map(|call| call.len).sum();
+            let bytes_read = bytes_read(&calls);
             println!(
                 "| {kib} | {torn_at} | {} | {bytes_read} / {file_bytes} |",
                 calls.len()
@@ -215,6 +219,45 @@ fn a_recovery_from_a_torn_payload_is_linear_in_it() {
             // and the record before it once more: files are read in pieces of 256 KiB.
             assert!(bytes_read <= 2 * file_bytes + MIB / 2);
             assert!(calls.len() as u64 <= 30 + 5 * file_bytes.div_ceil(MIB));
+        }
+    }
+}
+
+/// A log of `count` frames that no sync has covered, a block each. Returns its segment.
+fn with_unsynced_frames(world: &World, count: u64) -> PathBuf {
+    let wal = world.open(1 << 30);
+    // Two of these payloads do not fit the buffer, so each makes the one before it a frame.
+    for _ in 0..=count {
+        append(&wal, &[b'x'; BLOCK / 2]);
+    }
+    let path = wal.list_segments().remove(0).path;
+    assert_eq!(wal.total_size_bytes(), (1 + count) * BLOCK as u64);
+    drop(wal);
+    world.cut(Strategy::KeepAll);
+    path
+}
+
+#[test]
+fn a_recovery_from_many_unsynced_frames_is_linear_in_them() {
+    println!("| frames | lost frame | calls | bytes read / bytes of file |");
+    println!("| --- | --- | --- | --- |");
+    for count in [256, 2048, 16_384] {
+        // The first is lost: all are looked at, and none is kept. The last is: all others are
+        // written anew. One in the middle: half of each.
+        for lost in [0, count / 2, count - 1] {
+            let world = World::new();
+            let path = with_unsynced_frames(&world, count);
+            world.lose_sector(&path, (1 + lost) * BLOCK as u64);
+            let file_bytes = (1 + count) * BLOCK as u64;
+            let (wal, calls) = world.calls_of(|| world.open(1 << 30));
+            assert_eq!(wal.replay().expect("it is intact").len() as u64, lost);
+            let bytes_read = bytes_read(&calls);
+            println!(
+                "| {count} | {lost} | {} | {bytes_read} / {file_bytes} |",
+                calls.len()
+            );
+            assert!(bytes_read <= 2 * file_bytes + MIB / 2);
+            assert!(calls.len() as u64 <= 30 + lost + 10 * file_bytes.div_ceil(MIB));
         }
     }
 }
