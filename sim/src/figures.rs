@@ -40,6 +40,8 @@ pub struct Figures {
     pub cuts: [u64; 3],
     /// Segments that truncations deleted.
     pub segments_truncated: u64,
+    /// Appends with the image of another log in them.
+    pub decoys: u64,
     /// Reads from a reader since the making of which a truncation has succeeded.
     pub reads_over_truncation: u64,
     /// Append calls made.
@@ -71,6 +73,7 @@ impl Figures {
             *into += from;
         }
         self.segments_truncated += other.segments_truncated;
+        self.decoys += other.decoys;
         self.reads_over_truncation += other.reads_over_truncation;
         self.appends += other.appends;
         self.acked += other.acked;

@@ -8,6 +8,7 @@
 use seawall::{RecordType, WalRecord};
 
 use crate::checker::{Property, Violation};
+use crate::decoy;
 
 /// The number of an append call over a whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +27,36 @@ pub enum Fate {
     Lost,
 }
 
+/// What a payload is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// Its length in bytes.
+    pub len: u32,
+    /// Whether it has the image of another log's segment in it.
+    pub is_decoy: bool,
+}
+
+impl Payload {
+    /// One of so many bytes that look like nothing.
+    pub fn plain(len: u32) -> Payload {
+        let is_decoy = false;
+        Payload { len, is_decoy }
+    }
+
+    /// One of so many bytes, most of which look like a log.
+    pub fn decoy(len: u32) -> Payload {
+        let is_decoy = true;
+        Payload { len, is_decoy }
+    }
+}
+
 /// An append call.
 #[derive(Clone, Copy, Debug)]
 pub struct Append {
     /// The record's shard: which client made it.
     pub vshard: u16,
-    /// The length of its payload in bytes, where the verb takes one.
-    pub len: u32,
+    /// Its payload, where the verb takes one.
+    pub payload: Payload,
     /// What became of it.
     pub fate: Fate,
 }
@@ -62,8 +86,8 @@ impl AppendId {
         u64::from(self.0) * 977
     }
 
-    /// The payload that belongs to it, `len` bytes long unless it is a checkpoint's.
-    pub fn payload(self, len: u32, into: &mut Vec<u8>) {
+    /// The bytes of the payload that belongs to it, unless it is a checkpoint's as given.
+    pub fn payload(self, payload: Payload, into: &mut Vec<u8>) {
         into.clear();
         if self.verb() == RecordType::Checkpoint {
             rmp_serde::encode::write(into, &self.checkpoint_lsn())
@@ -71,14 +95,23 @@ impl AppendId {
             return;
         }
         // Any bytes that differ from append to append and from place to place will do.
-        let mut word = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        while into.len() < len as usize {
+        let number = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let len = payload.len as usize;
+        let plain_len = match payload.is_decoy {
+            true => len.min(decoy::prefix(number >> 32)),
+            false => len,
+        };
+        let mut word = number | 1;
+        while into.len() < plain_len {
             word ^= word << 13;
             word ^= word >> 7;
             word ^= word << 17;
             into.extend_from_slice(&word.to_le_bytes());
         }
-        into.truncate(len as usize);
+        into.truncate(plain_len);
+        if payload.is_decoy {
+            decoy::fill(number >> 16, len, into);
+        }
     }
 }
 
@@ -86,7 +119,7 @@ impl Append {
     /// Whether a record is byte for byte this append's; `scratch` is room for its payload.
     fn matches(self, id: AppendId, record: &WalRecord, scratch: &mut Vec<u8>) -> bool {
         let header = record.header;
-        id.payload(self.len, scratch);
+        id.payload(self.payload, scratch);
         header.record_type == id.verb() as u16
             && header.vshard_id == self.vshard
             && record.payload == *scratch
@@ -163,11 +196,11 @@ impl Model {
     }
 
     /// A client is about to append.
-    pub fn begin_append(&mut self, vshard: u16, len: u32) -> AppendId {
+    pub fn begin_append(&mut self, vshard: u16, payload: Payload) -> AppendId {
         let id = AppendId(u32::try_from(self.appends.len()).expect("fewer appends than 2^32"));
         self.appends.push(Append {
             vshard,
-            len,
+            payload,
             fate: Fate::InFlight,
         });
         id

@@ -16,6 +16,7 @@ use crate::checker::{
     judge_recovery, listing, lsn, progress,
 };
 use crate::choice::{Choices, Purpose, Ratio};
+use crate::decoy;
 use crate::disk::{Mode, Strategy};
 use crate::figures::Figures;
 use crate::scenario::{How, Life, LogShape, Op, Scenario};
@@ -47,6 +48,7 @@ pub struct Report {
 
 /// Runs a scenario; `with_text` keeps the trace's lines.
 pub fn run(scenario: &Scenario, with_text: bool) -> Report {
+    decoy::prepare();
     trace::start(with_text);
     let mut runner = Runner {
         scenario,
@@ -93,6 +95,7 @@ impl Runner<'_> {
         self.figures.appends = self.session.model.borrow().appends();
         self.figures.cuts = self.world.cuts();
         self.figures.segments_truncated = self.session.segments_truncated.get();
+        self.figures.decoys = self.session.decoys.get();
         self.figures.reads_over_truncation = self.session.reads_over_truncation.get();
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {

@@ -88,7 +88,7 @@ impl Life {
             return Err("block is a power of two from 512 to 65536, buffer 512 to 64 MiB".into());
         }
         let ops = self.clients.iter().flatten();
-        let is_huge = |op: &Op| matches!(op, Op::Append(len) | Op::Durable(len) if *len > 64 << 20);
+        let is_huge = |op: &Op| matches!(op, Op::Append(len) | Op::Durable(len) | Op::Decoy(len) if *len > 64 << 20);
         if ops.clone().any(is_huge) || ops.count() > OPS_MAX {
             return Err(format!(
                 "a payload above 64 MiB, or more than {OPS_MAX} operations"

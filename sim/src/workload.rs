@@ -10,7 +10,7 @@ use crate::checker::{
     Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
     truncation,
 };
-use crate::model::{AppendId, Model};
+use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
 use crate::sched::Scheduler;
 use crate::trace;
@@ -33,6 +33,8 @@ pub struct Session {
     pub failed_calls: Cell<u64>,
     /// Segments that truncations said they deleted.
     pub segments_truncated: Cell<u64>,
+    /// Appends with the image of another log in them.
+    pub decoys: Cell<u64>,
     /// Truncations that succeeded.
     pub truncations: Cell<u64>,
     /// Reads from a reader since the making of which a truncation has succeeded.
@@ -101,8 +103,13 @@ impl Client<'_> {
 
     fn perform(&self, op: Op, last: &mut Option<u64>) -> Result<Flow, Violation> {
         match op {
-            Op::Append(len) => self.append(len, last),
-            Op::Durable(len) => self.append_durable(len, last),
+            Op::Append(len) => self.append(Payload::plain(len), last),
+            Op::Decoy(len) => {
+                let decoys = &self.session.decoys;
+                decoys.set(decoys.get() + 1);
+                self.append(Payload::decoy(len), last)
+            }
+            Op::Durable(len) => self.append_durable(Payload::plain(len), last),
             Op::Sync => self.sync(),
             Op::Wait => self.wait(*last),
             Op::Replay => self.replay(None),
@@ -190,18 +197,18 @@ impl Client<'_> {
             return Ok(Flow::GoOn);
         }
         self.call("sync", || self.wal.sync()).map(drop)?;
-        let id = self.model(|model| model.begin_append(self.index as u16, 0));
-        let appended = self.call("append", || self.append_record(id, 0))?;
+        let id = self.model(|model| model.begin_append(self.index as u16, Payload::plain(0)));
+        let appended = self.call("append", || self.append_record(id, Payload::plain(0)))?;
         if appended.is_err() {
             self.model(|model| model.refuse(id));
         }
         Ok(Flow::Stop)
     }
 
-    fn append(&self, len: u32, last: &mut Option<u64>) -> Result<Flow, Violation> {
+    fn append(&self, contents: Payload, last: &mut Option<u64>) -> Result<Flow, Violation> {
         let before = self.model(|model| model.settled().max(model.accepted));
-        let id = self.model(|model| model.begin_append(self.index as u16, len));
-        match self.call("append", || self.append_record(id, len))? {
+        let id = self.model(|model| model.begin_append(self.index as u16, contents));
+        match self.call("append", || self.append_record(id, contents))? {
             Ok(lsn) => {
                 *last = Some(lsn.as_u64());
                 self.accepted(id, lsn, before)?;
@@ -214,13 +221,13 @@ impl Client<'_> {
         }
     }
 
-    fn append_durable(&self, len: u32, last: &mut Option<u64>) -> Result<Flow, Violation> {
+    fn append_durable(&self, contents: Payload, last: &mut Option<u64>) -> Result<Flow, Violation> {
         let before = self.model(|model| model.settled().max(model.accepted));
-        let id = self.model(|model| model.begin_append(self.index as u16, len));
+        let id = self.model(|model| model.begin_append(self.index as u16, contents));
         let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
         let appended = self.call("append_durable", || {
             let mut payload = self.seat.payload.borrow_mut();
-            id.payload(len, &mut payload);
+            id.payload(contents, &mut payload);
             self.wal.append_durable(id.verb(), tenant, vshard, &payload)
         })?;
         match appended {
@@ -258,9 +265,9 @@ impl Client<'_> {
     }
 
     /// One of the ten verbs that append.
-    fn append_record(&self, id: AppendId, len: u32) -> Result<Lsn, Error> {
+    fn append_record(&self, id: AppendId, contents: Payload) -> Result<Lsn, Error> {
         let mut payload = self.seat.payload.borrow_mut();
-        id.payload(len, &mut payload);
+        id.payload(contents, &mut payload);
         let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
         let wal = self.wal;
         match id.verb() {

@@ -54,6 +54,7 @@ pub fn broken(summary: &Summary) -> Vec<String> {
     }
     expect("segment", "truncated", figures.segments_truncated);
     let reads = figures.reads_over_truncation;
+    expect("append", "that looks like a log", figures.decoys);
     expect("read", "from a reader older than a truncation", reads);
     expect("open", "with another configuration", figures.reshaped);
     expect(

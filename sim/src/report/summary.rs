@@ -157,6 +157,7 @@ impl Outcome<'_> {
             "crashes_before_within_after": figures.cuts,
             "reshaped_opens": figures.reshaped,
             "segments_truncated": figures.segments_truncated,
+            "decoys": figures.decoys,
             "reads_over_truncation": figures.reads_over_truncation,
             "power_cuts": disk.power_cuts,
             "power_cuts_lossy": disk.power_cuts_lossy,

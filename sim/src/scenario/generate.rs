@@ -4,6 +4,7 @@
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
 use crate::choice::{Choices, Purpose, Ratio, Stream};
+use crate::decoy::PREFIXES;
 use crate::disk::{Knobs, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
@@ -100,14 +101,14 @@ const READ: usize = 14;
 
 /// How likely each operation is; drawn once a seed, many of them never.
 struct Verbs {
-    weights: [u32; 15],
+    weights: [u32; 16],
     len_max: u64,
 }
 
 impl Verbs {
     fn draw(stream: &mut Stream) -> Verbs {
         // A close ends the work of all clients, so it is rare where it is there at all.
-        let mut weights = [24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 4, 2, 8];
+        let mut weights = [24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 6, 2, 12, 3];
         for weight in &mut weights[2..] {
             *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
         }
@@ -142,7 +143,8 @@ impl Verbs {
             11 => Op::Close,
             STREAM => Op::Stream,
             STREAM_FROM => Op::StreamFrom(eighths),
-            _ => Op::Read(1 + eighths),
+            READ => Op::Read(1 + eighths),
+            _ => Op::Decoy(stream.pick(&PREFIXES) + 512 * (eighths / 2)),
         }
     }
 }

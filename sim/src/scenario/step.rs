@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub enum Op {
     /// Append a record with a payload of so many bytes.
     Append(u32),
+    /// Append a record with a payload of so many bytes that looks like a log.
+    Decoy(u32),
     /// Append a record and wait until it is durable.
     Durable(u32),
     /// Sync everything.
@@ -44,6 +46,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Op::Append(len) => write!(f, "append {len}"),
+            Op::Decoy(len) => write!(f, "decoy {len}"),
             Op::Durable(len) => write!(f, "durable {len}"),
             Op::Sync => f.write_str("sync"),
             Op::Wait => f.write_str("wait"),
@@ -75,6 +78,7 @@ impl FromStr for Op {
         };
         let op = match (verb, number) {
             ("append", Some(len)) => Op::Append(len),
+            ("decoy", Some(len)) => Op::Decoy(len),
             ("durable", Some(len)) => Op::Durable(len),
             ("sync", None) => Op::Sync,
             ("wait", None) => Op::Wait,
@@ -245,6 +249,7 @@ mod tests {
             "stream",
             "stream-from 8",
             "read 3",
+            "decoy 948",
         ] {
             survives::<Op>(text);
         }
