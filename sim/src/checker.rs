@@ -4,17 +4,19 @@
 //! counts each time that it could have failed, so that a run can show that its checks were not
 //! empty.
 
-use seawall::{SegmentMeta, WalRecord};
+use seawall::{Hold, SegmentMeta, WalRecord};
 
 use crate::model::Model;
 use crate::named::named_enum;
 
 pub mod acknowledged;
+pub mod atomic;
 pub mod closed;
 pub mod errors;
 pub mod evidence;
 pub mod final_failure;
 pub mod hidden_work;
+pub mod holds;
 pub mod listing;
 pub mod lsn;
 pub mod one_truth;
@@ -36,6 +38,8 @@ named_enum! {
         Stability = "stability",
         /// What a recovery did not have never comes back. Contract 2, 4.
         Resurrection = "resurrection",
+        /// Of a batch all records are recovered, or none. Contract 1.
+        Atomic = "atomic",
         /// An append that was refused is never there. Contract 6.
         Refused = "refused",
         /// Each append gets an LSN of its own. Contract 3, 8.
@@ -62,10 +66,14 @@ named_enum! {
         Listing = "listing",
         /// Truncation drops what it may, oldest first. Contract 15.
         Truncation = "truncation",
+        /// Holds outlive crashes, and truncation does not pass them. Contract 15.
+        Holds = "holds",
         /// A second opener is refused and changes nothing. Contract 23.
         OneWriter = "one-writer",
         /// A reader beside the writer sees a durable, consistent snapshot. Contract 24.
         Reading = "reading",
+        /// A tail shows what becomes durable, in order, and is woken for it. Contract 8, 24.
+        Following = "following",
         /// Dropping the log makes no calls. Contract 25.
         HiddenWork = "hidden-work",
         /// Every call returns, and without faults the log goes on. Contract 8.
@@ -109,6 +117,7 @@ impl Property {
             | Property::Stability
             | Property::Opens
             | Property::FinalFailure
+            | Property::Holds
             | Property::Watermark
             | Property::Evidence => Class::Durability,
             Property::Progress => Class::Liveness,
@@ -209,6 +218,8 @@ pub struct Recovered {
     pub segments: Vec<SegmentMeta>,
     /// What the log says is their size in bytes.
     pub total_bytes: u64,
+    /// The log's holds.
+    pub holds: Vec<Hold>,
 }
 
 /// Judges a recovery by all the properties that speak of one; the model then knows the log's end.
@@ -224,6 +235,8 @@ pub fn judge_recovery(
     lsn::check_recovered(recovered, tally)?;
     acknowledged::check_recovered(model, recovered, tally)?;
     prefix::check_recovered(model, recovered, tally)?;
+    atomic::check_recovered(model, recovered, tally)?;
+    holds::check_recovered(model, recovered, tally)?;
     listing::check(&recovered.segments, recovered.low_water, tally)?;
     model.low_water.certain = recovered.low_water;
     model.low_water.possible = recovered.low_water;

@@ -5,6 +5,9 @@
 //! carries the number of its append as its tenant, so each record can be told from all others
 //! whatever its payload; payloads are made again from that number when they are compared.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use seawall::{RecordType, WalRecord};
 
 use crate::checker::{Property, Violation};
@@ -135,6 +138,33 @@ pub struct LowWater {
     pub possible: u64,
 }
 
+/// What a caller knows of its hold.
+#[derive(Clone, Debug, Default)]
+pub struct HoldView {
+    /// What it is, by the last call that succeeded, or by the open.
+    pub told: Option<u64>,
+    /// What else it may be after a crash: what calls that failed, or are under way, have tried.
+    pub tried: Vec<Option<u64>>,
+    /// Whether such a call is under way.
+    pub is_changing: bool,
+}
+
+impl HoldView {
+    /// A call is about to change it.
+    pub fn begin(&mut self, value: Option<u64>) {
+        self.tried.push(value);
+        self.is_changing = true;
+    }
+
+    /// It is known to be this.
+    pub fn is(value: Option<u64>) -> HoldView {
+        HoldView {
+            told: value,
+            ..HoldView::default()
+        }
+    }
+}
+
 /// What a caller knows of the log.
 #[derive(Clone)]
 pub struct Model {
@@ -157,6 +187,10 @@ pub struct Model {
     pub is_closed: bool,
     /// How many closes of this life are under way or have succeeded.
     pub closing: u32,
+    /// The batches of this life, each from its first append to its last.
+    batches: Vec<RangeInclusive<u32>>,
+    /// What each client's hold may be.
+    pub holds: BTreeMap<u16, HoldView>,
     /// How many appends were lost by a recovery, and must stay lost.
     pub lost: u64,
     /// How many appends were refused, and must never be there.
@@ -180,6 +214,8 @@ impl Default for Model {
             is_poisoned: false,
             is_closed: false,
             closing: 0,
+            batches: Vec::new(),
+            holds: BTreeMap::new(),
             lost: 0,
             refused: 0,
             scratch: Vec::new(),
@@ -204,6 +240,34 @@ impl Model {
             fate: Fate::InFlight,
         });
         id
+    }
+
+    /// A client is about to append so many records as one batch; returns the first's number.
+    pub fn begin_batch(&mut self, vshard: u16, payload: Payload, count: u32) -> AppendId {
+        let first = self.begin_append(vshard, payload);
+        for _ in 1..count {
+            self.begin_append(vshard, payload);
+        }
+        self.batches.push(first.0..=first.0 + count - 1);
+        first
+    }
+
+    /// The batches of this life with, for each, how many of its records a log that ends with
+    /// `last` has.
+    pub fn batches(&self, last: u64) -> impl Iterator<Item = (&RangeInclusive<u32>, usize)> {
+        let is_there = move |id: &u32| match self.appends[*id as usize].fate {
+            Fate::Accepted(lsn) => lsn <= last,
+            _ => false,
+        };
+        self.batches
+            .iter()
+            .map(move |batch| (batch, batch.clone().filter(is_there).count()))
+    }
+
+    /// The lowest LSN that is held for sure, but for holds that are being changed.
+    pub fn lowest_hold(&self) -> Option<u64> {
+        let settled = self.holds.values().filter(|hold| !hold.is_changing);
+        settled.filter_map(|hold| hold.told).min()
     }
 
     /// The append was refused before it got an LSN.
@@ -379,6 +443,7 @@ impl Model {
                 self.lost += 1;
             }
         }
+        self.batches.clear();
         self.accepted = last;
         self.settled_at_open = last;
         self.shown = last;

@@ -209,6 +209,7 @@ impl Runner<'_> {
         let (session, world) = (&self.session, &self.world);
         let clients = &life.clients;
         let seats: Vec<Seat> = clients.iter().map(|_| Seat::default()).collect();
+        session.following.begin(clients.len());
         let outcome = self.schedule(life, 1, clients.len(), &|index| {
             let client = Client {
                 session,
@@ -220,6 +221,7 @@ impl Runner<'_> {
             };
             client.work(&clients[index]);
         });
+        session.following.begin(0);
         self.figures.steps += Scheduler::of_this_thread().steps();
         match self.session.violation.take() {
             Some(violation) => Err(violation),
@@ -441,5 +443,6 @@ fn show(wal: &WalManager) -> Result<Recovered, seawall::Error> {
         durable_lsn: wal.durable_lsn().as_u64(),
         segments: wal.list_segments(),
         total_bytes: wal.total_size_bytes(),
+        holds: wal.holds(),
     })
 }

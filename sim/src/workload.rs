@@ -4,11 +4,11 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager};
+use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTail};
 
 use crate::checker::{
-    Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
-    truncation,
+    Property, Tally, Violation, closed, ensure, errors, final_failure, holds as hold_checks,
+    listing, one_writer, truncation,
 };
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
@@ -16,8 +16,12 @@ use crate::sched::Scheduler;
 use crate::trace;
 use crate::world::{LOG_DIR, World};
 
+mod batches;
+mod following;
+mod holds;
 mod readers;
 
+use following::Following;
 use readers::Held;
 
 /// What the tasks of a run share. Nothing in it stays borrowed while tasks switch.
@@ -37,6 +41,8 @@ pub struct Session {
     pub decoys: Cell<u64>,
     /// Truncations that succeeded.
     pub truncations: Cell<u64>,
+    /// Clients that follow the log.
+    pub following: Following,
     /// Reads from a reader since the making of which a truncation has succeeded.
     pub reads_over_truncation: Cell<u64>,
 }
@@ -59,8 +65,12 @@ impl Session {
 pub struct Seat {
     /// Room for its payloads.
     payload: RefCell<Vec<u8>>,
+    /// Room for the payloads of a batch.
+    batch: RefCell<Vec<Vec<u8>>>,
     /// The reader that it keeps between its operations.
     held: RefCell<Option<Held>>,
+    /// The tail that it follows just now.
+    tail: RefCell<Option<WalTail>>,
 }
 
 /// A client of the log.
@@ -90,15 +100,21 @@ enum Flow {
 impl Client<'_> {
     /// Does all of `ops`, up to the first that finds the log poisoned or closed.
     pub fn work(&self, ops: &[Op]) {
+        let result = self.perform_all(ops).and_then(|()| self.leave());
+        if let Err(violation) = result {
+            self.session.fail(violation);
+        }
+    }
+
+    fn perform_all(&self, ops: &[Op]) -> Result<(), Violation> {
         let mut last = None;
         for op in ops {
             trace::line(|| format!("client {} {op}", self.index));
-            match self.perform(*op, &mut last) {
-                Ok(Flow::GoOn) => {}
-                Ok(Flow::Stop) => return,
-                Err(violation) => return self.session.fail(violation),
+            if self.perform(*op, &mut last)? == Flow::Stop {
+                break;
             }
         }
+        Ok(())
     }
 
     fn perform(&self, op: Op, last: &mut Option<u64>) -> Result<Flow, Violation> {
@@ -110,6 +126,7 @@ impl Client<'_> {
                 self.append(Payload::decoy(len), last)
             }
             Op::Durable(len) => self.append_durable(Payload::plain(len), last),
+            Op::Batch { count, len } => self.append_batch(count, len, last),
             Op::Sync => self.sync(),
             Op::Wait => self.wait(*last),
             Op::Replay => self.replay(None),
@@ -117,6 +134,9 @@ impl Client<'_> {
             Op::Stream => self.stream(None),
             Op::StreamFrom(eighths) => self.stream(Some(self.place(eighths))),
             Op::Read(count) => self.read(count),
+            Op::Follow(eighths) => self.follow(self.place(eighths)),
+            Op::Hold(eighths) => self.set_hold(self.place(eighths)),
+            Op::Release => self.release_hold(),
             Op::Truncate(eighths) => self.truncate(eighths),
             Op::TruncateTooFar => self.truncate_too_far(),
             Op::ReadTooEarly => self.read_too_early(),
@@ -327,15 +347,15 @@ impl Client<'_> {
                 self.tally(|tally| {
                     truncation::check_truncated(asked, before, after, possible, tally)
                 })?;
-                self.model(|model| {
+                let lowest_hold = self.model(|model| {
                     model.low_water.certain = model.low_water.certain.max(after);
-                });
+                    hold_checks::check_mark(model, after).map(|()| model.lowest_hold())
+                })?;
+                let due = asked.min(lowest_hold.unwrap_or(asked));
                 // A reader, here or beside others, may have held something back.
                 if self.is_alone && self.seat.held.borrow().is_none() {
                     let segments = self.wal.list_segments();
-                    self.tally(|tally| {
-                        truncation::check_complete(asked, &listed, &segments, tally)
-                    })?;
+                    self.tally(|tally| truncation::check_complete(due, &listed, &segments, tally))?;
                 }
                 Ok(Flow::GoOn)
             }

@@ -161,10 +161,10 @@ impl Tail {
         }
     }
 
-    /// Looks for promises behind the place where the valid frames end. Where frames start is
-    /// known, so each block is looked at once.
+    /// Looks for promises from the place on where the valid frames end: there may be a header whose
+    /// body is torn. Where frames start is known, so each block is looked at once.
     fn look_beyond(&mut self, reader: &mut FrameReader, block: u64, stop: u64) -> Result<()> {
-        let mut offset = stop + block;
+        let mut offset = stop;
         while offset < reader.file_bytes() {
             if let Ok(frame) = reader.header_at(offset)? {
                 self.proven = self.proven.max(frame.durable_lsn);

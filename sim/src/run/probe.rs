@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use seawall::{Error, Lsn, SegmentMeta, WalManager};
+use seawall::{Error, Hold, Lsn, SegmentMeta, WalManager};
 
 use super::{Runner, config_of};
 use crate::checker::errors::{self, Excuses};
@@ -32,6 +32,7 @@ struct Shown {
     durable_lsn: u64,
     segments: Vec<SegmentMeta>,
     total_bytes: u64,
+    holds: Vec<Hold>,
 }
 
 impl Runner<'_> {
@@ -132,6 +133,7 @@ impl Runner<'_> {
             durable_lsn: shown.durable_lsn,
             segments: shown.segments,
             total_bytes: shown.total_bytes,
+            holds: std::mem::take(&mut shown.holds),
         };
         let mut model = self.session.model.borrow().clone();
         judge_recovery(&mut model, &recovered, &mut tally)?;
@@ -186,6 +188,7 @@ fn show(wal: &WalManager) -> Shown {
         durable_lsn: wal.durable_lsn().as_u64(),
         segments: wal.list_segments(),
         total_bytes: wal.total_size_bytes(),
+        holds: wal.holds(),
     }
 }
 

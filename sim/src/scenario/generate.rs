@@ -101,14 +101,16 @@ const READ: usize = 14;
 
 /// How likely each operation is; drawn once a seed, many of them never.
 struct Verbs {
-    weights: [u32; 16],
+    weights: [u32; 20],
     len_max: u64,
 }
 
 impl Verbs {
     fn draw(stream: &mut Stream) -> Verbs {
         // A close ends the work of all clients, so it is rare where it is there at all.
-        let mut weights = [24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 6, 2, 12, 3];
+        let mut weights = [
+            24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 6, 2, 12, 3, 6, 3, 2, 1,
+        ];
         for weight in &mut weights[2..] {
             *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
         }
@@ -144,6 +146,13 @@ impl Verbs {
             STREAM => Op::Stream,
             STREAM_FROM => Op::StreamFrom(eighths),
             READ => Op::Read(1 + eighths),
+            16 => Op::Batch {
+                count: stream.within(1, 6) as u32,
+                len,
+            },
+            17 => Op::Follow(eighths),
+            18 => Op::Hold(eighths),
+            19 => Op::Release,
             _ => Op::Decoy(stream.pick(&PREFIXES) + 512 * (eighths / 2)),
         }
     }

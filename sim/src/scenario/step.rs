@@ -13,6 +13,13 @@ pub enum Op {
     Decoy(u32),
     /// Append a record and wait until it is durable.
     Durable(u32),
+    /// Append so many records, each with a payload of so many bytes, as one atomic batch.
+    Batch {
+        /// How many records.
+        count: u32,
+        /// The length of each one's payload.
+        len: u32,
+    },
     /// Sync everything.
     Sync,
     /// Wait until the client's own last record is durable.
@@ -28,6 +35,14 @@ pub enum Op {
     StreamFrom(u32),
     /// Read up to so many records from the reader that is kept, if there is one.
     Read(u32),
+    /// Follow the log from an LSN, so many eighths of the way from the low-water mark to the end,
+    /// until nobody is left who appends.
+    Follow(u32),
+    /// Set the client's own hold to an LSN, so many eighths of the way from the low-water mark to
+    /// the end.
+    Hold(u32),
+    /// Release the client's own hold.
+    Release,
     /// Truncate before an LSN: so many eighths of the way from the low-water mark to the end.
     Truncate(u32),
     /// Ask to truncate what is not durable yet, which must be refused.
@@ -48,6 +63,7 @@ impl fmt::Display for Op {
             Op::Append(len) => write!(f, "append {len}"),
             Op::Decoy(len) => write!(f, "decoy {len}"),
             Op::Durable(len) => write!(f, "durable {len}"),
+            Op::Batch { count, len } => write!(f, "batch {count} {len}"),
             Op::Sync => f.write_str("sync"),
             Op::Wait => f.write_str("wait"),
             Op::Replay => f.write_str("replay"),
@@ -55,6 +71,9 @@ impl fmt::Display for Op {
             Op::Stream => f.write_str("stream"),
             Op::StreamFrom(eighths) => write!(f, "stream-from {eighths}"),
             Op::Read(count) => write!(f, "read {count}"),
+            Op::Follow(eighths) => write!(f, "follow {eighths}"),
+            Op::Hold(eighths) => write!(f, "hold {eighths}"),
+            Op::Release => f.write_str("release"),
             Op::Truncate(eighths) => write!(f, "truncate {eighths}"),
             Op::TruncateTooFar => f.write_str("truncate-too-far"),
             Op::ReadTooEarly => f.write_str("read-too-early"),
@@ -72,33 +91,32 @@ impl FromStr for Op {
         let wrong = || format!("`{text}` is not an operation like `append 40` or `sync`");
         let mut words = text.split(' ');
         let verb = words.next().unwrap_or_default();
-        let number = match words.next() {
-            None => None,
-            Some(word) => Some(word.parse::<u32>().map_err(|_| wrong())?),
-        };
-        let op = match (verb, number) {
-            ("append", Some(len)) => Op::Append(len),
-            ("decoy", Some(len)) => Op::Decoy(len),
-            ("durable", Some(len)) => Op::Durable(len),
-            ("sync", None) => Op::Sync,
-            ("wait", None) => Op::Wait,
-            ("replay", None) => Op::Replay,
-            ("replay-from", Some(eighths @ 0..=8)) => Op::ReplayFrom(eighths),
-            ("stream", None) => Op::Stream,
-            ("stream-from", Some(eighths @ 0..=8)) => Op::StreamFrom(eighths),
-            ("read", Some(count)) => Op::Read(count),
-            ("truncate", Some(eighths @ 0..=8)) => Op::Truncate(eighths),
-            ("truncate-too-far", None) => Op::TruncateTooFar,
-            ("read-too-early", None) => Op::ReadTooEarly,
-            ("second-open", None) => Op::SecondOpen,
-            ("look", None) => Op::Look,
-            ("close", None) => Op::Close,
+        let numbers: Result<Vec<u32>, String> = words
+            .map(|word| word.parse().map_err(|_| wrong()))
+            .collect();
+        Ok(match (verb, numbers?.as_slice()) {
+            ("append", &[len]) => Op::Append(len),
+            ("decoy", &[len]) => Op::Decoy(len),
+            ("durable", &[len]) => Op::Durable(len),
+            ("batch", &[count, len]) if count > 0 => Op::Batch { count, len },
+            ("sync", []) => Op::Sync,
+            ("wait", []) => Op::Wait,
+            ("replay", []) => Op::Replay,
+            ("replay-from", &[eighths @ 0..=8]) => Op::ReplayFrom(eighths),
+            ("stream", []) => Op::Stream,
+            ("stream-from", &[eighths @ 0..=8]) => Op::StreamFrom(eighths),
+            ("read", &[count]) => Op::Read(count),
+            ("follow", &[eighths @ 0..=8]) => Op::Follow(eighths),
+            ("hold", &[eighths @ 0..=8]) => Op::Hold(eighths),
+            ("release", []) => Op::Release,
+            ("truncate", &[eighths @ 0..=8]) => Op::Truncate(eighths),
+            ("truncate-too-far", []) => Op::TruncateTooFar,
+            ("read-too-early", []) => Op::ReadTooEarly,
+            ("second-open", []) => Op::SecondOpen,
+            ("look", []) => Op::Look,
+            ("close", []) => Op::Close,
             _ => return Err(wrong()),
-        };
-        match words.next() {
-            None => Ok(op),
-            Some(_) => Err(wrong()),
-        }
+        })
     }
 }
 
@@ -236,6 +254,10 @@ mod tests {
             "wait",
             "replay",
             "replay-from 8",
+            "batch 3 70",
+            "follow 0",
+            "hold 8",
+            "release",
         ] {
             survives::<Op>(text);
         }
@@ -260,6 +282,9 @@ mod tests {
             "sync 1",
             "truncate 9",
             "append 1 2",
+            "batch 3",
+            "batch 0 3",
+            "hold 9",
         ] {
             assert!(text.parse::<Op>().is_err(), "{text}");
         }

@@ -121,7 +121,7 @@ impl Client<'_> {
     }
 
     /// Judges why there was nothing to read.
-    fn not_read(&self, from: Option<u64>, error: &Error) -> Result<Flow, Violation> {
+    pub(super) fn not_read(&self, from: Option<u64>, error: &Error) -> Result<Flow, Violation> {
         if !matches!(error, Error::BelowLowWater { .. }) {
             return self.after_error(error);
         }

@@ -1,0 +1,152 @@
+//! Clients that follow the log while others append.
+//!
+//! A follower waits for records that become durable. Nobody would wake it for ever once all others
+//! are done: so the last one that appends syncs what there is. Followers that have seen all of
+//! that are stopped then; the others have to be woken by the sync, and end when they have seen it.
+//! A wake-up that is lost leaves one asleep, and the scheduler calls that a deadlock.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use seawall::{Lsn, TailStopper};
+
+use super::{Client, Flow};
+use crate::checker::{Property, Violation, ensure};
+
+/// The clients of a life that follow, and those that don't.
+#[derive(Default)]
+pub struct Following {
+    /// How many clients are at work otherwise.
+    working: Cell<usize>,
+    followers: RefCell<BTreeMap<usize, Follower>>,
+    /// Whoever has seen this LSN need not wait for more.
+    end: Cell<Option<u64>>,
+}
+
+struct Follower {
+    stopper: TailStopper,
+    /// The last LSN that it has seen, or that it did not want to see.
+    seen: u64,
+}
+
+impl Following {
+    /// So many clients begin to work; nobody follows.
+    pub fn begin(&self, clients: usize) {
+        self.working.set(clients);
+        self.followers.borrow_mut().clear();
+        self.end.set(None);
+    }
+}
+
+impl Client<'_> {
+    pub(super) fn follow(&self, from: u64) -> Result<Flow, Violation> {
+        let is_refusal =
+            |error: &seawall::Error| matches!(error, seawall::Error::BelowLowWater { .. });
+        let tail = match self.call_unless("tail", is_refusal, || self.wal.tail(Lsn::new(from)))? {
+            Ok(tail) => tail,
+            Err(error) => return self.not_read(Some(from), &error),
+        };
+        let follower = Follower {
+            stopper: tail.stopper(),
+            seen: from - 1,
+        };
+        let following = &self.session.following;
+        following
+            .followers
+            .borrow_mut()
+            .insert(self.index, follower);
+        *self.seat.tail.borrow_mut() = Some(tail);
+        let flow = self.leave().and_then(|()| self.follow_to_the_end(from));
+        *self.seat.tail.borrow_mut() = None;
+        following.followers.borrow_mut().remove(&self.index);
+        following.working.set(following.working.get() + 1);
+        flow
+    }
+
+    fn follow_to_the_end(&self, from: u64) -> Result<Flow, Violation> {
+        let following = &self.session.following;
+        let mut next = from;
+        loop {
+            if following.end.get().is_some_and(|end| next > end) {
+                return Ok(Flow::GoOn);
+            }
+            let record = match self
+                .seat
+                .tail
+                .borrow_mut()
+                .as_mut()
+                .and_then(Iterator::next)
+            {
+                Some(Ok(record)) => record,
+                Some(Err(error)) => {
+                    self.excuse("following", &error)?;
+                    self.remember(&error);
+                    return self.after_error(&error);
+                }
+                None => return self.followed_to_the_end(next),
+            };
+            self.tally(|tally| tally.evaluated(Property::Following));
+            let lsn = record.header.lsn;
+            ensure(Property::Following, lsn == next, || {
+                format!("a tail returned lsn {lsn} in place of {next}")
+            })?;
+            let durable = self.wal.durable_lsn().as_u64();
+            ensure(Property::Following, lsn <= durable, || {
+                format!("a tail returned lsn {lsn}, but only {durable} is durable")
+            })?;
+            self.model(|model| {
+                model.see(&record)?;
+                model.shown = model.shown.max(lsn);
+                Ok(())
+            })?;
+            next = lsn + 1;
+            if let Some(own) = following.followers.borrow_mut().get_mut(&self.index) {
+                own.seen = lsn;
+            }
+        }
+    }
+
+    /// A tail has ended: somebody has stopped it, or closed the log, and nothing is left.
+    fn followed_to_the_end(&self, next: u64) -> Result<Flow, Violation> {
+        self.tally(|tally| tally.evaluated(Property::Following));
+        let is_stopped = self.session.following.end.get().is_some();
+        let is_closed = self.model(|model| model.closing > 0);
+        ensure(Property::Following, is_stopped || is_closed, || {
+            "a tail ended, but nobody had stopped it or closed the log".into()
+        })?;
+        let durable = self.wal.durable_lsn().as_u64();
+        ensure(Property::Following, durable < next || !is_closed, || {
+            format!("a tail ended before lsn {next}, but lsn {durable} is durable")
+        })?;
+        Ok(Flow::GoOn)
+    }
+
+    /// The client does nothing more than to follow, or nothing at all. The last one that leaves
+    /// sees to it that the followers end.
+    pub(super) fn leave(&self) -> Result<(), Violation> {
+        let following = &self.session.following;
+        following.working.set(following.working.get() - 1);
+        if following.working.get() > 0 || following.followers.borrow().is_empty() {
+            return Ok(());
+        }
+        let target = self.model(|model| model.accepted);
+        let end = match self.call("sync", || self.wal.sync())? {
+            Ok(()) => {
+                self.acknowledged(target)?;
+                target
+            }
+            // Then nobody can tell what will still come.
+            Err(_) => 0,
+        };
+        following.end.set(Some(end));
+        let stoppers: Vec<TailStopper> = following
+            .followers
+            .borrow()
+            .values()
+            .filter(|follower| end == 0 || follower.seen >= end)
+            .map(|follower| follower.stopper.clone())
+            .collect();
+        stoppers.iter().for_each(TailStopper::stop);
+        Ok(())
+    }
+}
