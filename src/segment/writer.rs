@@ -231,13 +231,18 @@ impl Writer {
     /// Seals the active segment with a footer: everything in it is durable, and says so. After
     /// [`Error::Full`] it is durable, but not sealed.
     pub(crate) fn seal(&mut self) -> Result<()> {
-        let Some(active) = &self.active else {
-            return Ok(());
-        };
-        if !active.is_synced() {
+        if self.active.is_none() {
+            if self.next.previous.is_sealed {
+                return Ok(());
+            }
+            // Nothing speaks for the records that recovery had to leave where they were.
+            self.start_segment()?;
+        }
+        let active = self.active.as_ref().expect("it was there, or was made");
+        let (end, is_synced) = (active.end(), active.is_synced());
+        if !is_synced {
             self.sync()?;
         }
-        let end = self.active.as_ref().expect("it was there").end();
         self.append_bare(FrameKind::Footer, &[])?;
         self.sync()?;
         self.retire(end, true);
