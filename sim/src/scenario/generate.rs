@@ -36,7 +36,7 @@ pub fn generate(seed: Seed, shape: Shape) -> Scenario {
         (Shape::Swarm, true) => stream.within(1, 2),
         (Shape::Swarm, false) => stream.within(1, 4),
     };
-    let verbs = Verbs::draw(&mut stream);
+    let verbs = Verbs::draw(&mut stream, disk.capacity.is_some());
     let lives = (0..lives)
         .map(|_| draw_life(&mut stream, shape, &verbs, is_production))
         .collect();
@@ -95,6 +95,7 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs
 }
 
+const CLOSE: usize = 11;
 const STREAM: usize = 12;
 const STREAM_FROM: usize = 13;
 const READ: usize = 14;
@@ -106,15 +107,19 @@ struct Verbs {
 }
 
 impl Verbs {
-    fn draw(stream: &mut Stream) -> Verbs {
+    fn draw(stream: &mut Stream, is_limited: bool) -> Verbs {
         // A close ends the work of all clients, so it is rare where it is there at all.
         let mut weights = [
-            24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 6, 2, 12, 3, 6, 3, 2, 1,
+            24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 6, 2, 12, 5, 6, 3, 2, 1,
         ];
         for weight in &mut weights[2..] {
             *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
         }
         weights[stream.below(2) as usize] *= 4;
+        // A close that fails for want of space leaves the log open, with others waiting for it.
+        if is_limited {
+            weights[CLOSE] *= 8;
+        }
         // Without readers there is nothing to read on from.
         if weights[STREAM] + weights[STREAM_FROM] == 0 {
             weights[READ] = 0;
@@ -142,7 +147,7 @@ impl Verbs {
             8 => Op::ReadTooEarly,
             9 => Op::SecondOpen,
             10 => Op::Look,
-            11 => Op::Close,
+            CLOSE => Op::Close,
             STREAM => Op::Stream,
             STREAM_FROM => Op::StreamFrom(eighths),
             READ => Op::Read(1 + eighths),
