@@ -26,6 +26,7 @@ pub mod progress;
 pub mod reading;
 pub mod structure;
 pub mod truncation;
+pub mod unknown_types;
 
 named_enum! {
     /// A property that is checked.
@@ -62,6 +63,8 @@ named_enum! {
         OneTruth = "one-truth",
         /// Files that don't belong, and those that are missing, are noticed. Contract 11, 17.
         Structure = "structure",
+        /// Records of types that only a later version knows are counted, or refused. Contract 12.
+        UnknownTypes = "unknown-types",
         /// Segments are listed in order and begin where the log begins. Contract 14.
         Listing = "listing",
         /// Truncation drops what it may, oldest first. Contract 15.

@@ -33,6 +33,8 @@ pub struct Found {
     pub next_lsn: u64,
     /// What it returned.
     pub readings: Readings,
+    /// How many records it says that the eager reading has skipped.
+    pub unknown_skipped: u64,
 }
 
 /// What was read of the undamaged log.
@@ -45,7 +47,8 @@ pub struct Intact<'a> {
 }
 
 impl Intact<'_> {
-    fn next_lsn(&self) -> u64 {
+    /// The LSN behind its last record.
+    pub fn next_lsn(&self) -> u64 {
         self.low_water + self.records.len() as u64
     }
 

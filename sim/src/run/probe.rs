@@ -13,7 +13,9 @@ use super::{Runner, config_of};
 use crate::checker::errors::{self, Excuses};
 use crate::checker::evidence::{self, Found, Intact, Proof};
 use crate::checker::one_truth::{self, Readings};
-use crate::checker::{Property, Recovered, Violation, ensure, judge_recovery, progress, structure};
+use crate::checker::{
+    Property, Recovered, Violation, ensure, judge_recovery, progress, structure, unknown_types,
+};
 use crate::choice::Purpose;
 use crate::disk::{Entry, Image, Mode};
 use crate::figures::Verdict;
@@ -95,6 +97,9 @@ impl Runner<'_> {
             records: records.expect("it was judged"),
         };
         let found = found.map(|shown| shown.found);
+        if probe.damage == Damage::NewerType {
+            return unknown_types::check(intact, &found, &mut tally);
+        }
         let model = self.session.model.borrow();
         let proof = Proof {
             of_all: model.is_closed && probe.damage != Damage::Cut,
@@ -172,13 +177,16 @@ fn show(wal: &WalManager) -> Shown {
             }
         }
     }
+    let eager = wal.replay();
+    let unknown_skipped = wal.stats().unknown_skipped;
     let from = low_water + next_lsn.saturating_sub(low_water) / 2;
     Shown {
         found: Found {
             low_water,
             next_lsn,
+            unknown_skipped,
             readings: Readings {
-                eager: wal.replay(),
+                eager,
                 streamed,
                 stream_error,
                 from,

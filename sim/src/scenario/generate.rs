@@ -70,6 +70,7 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
         garbage_tail: maybe(stream, 1, 10, 100),
         sync_covers_names: SyncNames::ALL[stream.weighted(&[60, 20, 20])],
         xdir_rename_needs_both: stream.happens(even),
+        direct_alignment: [512, 4096][stream.weighted(&[7, 1])],
         ..Knobs::default()
     };
     // Two in five seeds meet nothing but crashes: errors end lives early and would hide the rest.
@@ -196,7 +197,7 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
 fn draw_probe(stream: &mut Stream, shape: Shape) -> Option<Probe> {
     let is_probed = shape == Shape::Swarm && stream.happens(Ratio::new(1, 4));
     is_probed.then(|| Probe {
-        damage: Damage::ALL[stream.weighted(&[4, 3, 3, 2, 2, 1, 1])],
+        damage: Damage::ALL[stream.weighted(&[4, 3, 3, 2, 2, 1, 1, 2])],
         number: stream.below(1 << 32) as u32,
     })
 }

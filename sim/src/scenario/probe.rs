@@ -23,6 +23,9 @@ named_enum! {
         Foreign = "foreign",
         /// A segment says that it is of a newer version of the format.
         NewerVersion = "newer-version",
+        /// A record has a type that only a later version knows: one that may be passed over for
+        /// even numbers, one that must be understood for odd ones.
+        NewerType = "newer-type",
     }
 }
 

@@ -13,6 +13,7 @@ use crate::disk::{Disk, Knobs, OpenGate, SimVfs};
 use crate::sched::clock::VirtualClock;
 
 pub mod damage;
+mod newer;
 
 /// A copy of the world's disk.
 pub struct Fork {

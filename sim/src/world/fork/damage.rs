@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use seawall::env::vfs::OpenHow;
 
+use super::newer::change_type;
 use crate::choice::Stream;
 use crate::disk::Disk;
 use crate::scenario::{Damage, Probe};
@@ -95,6 +96,14 @@ pub fn inflict(probe: Probe, disk: &mut Disk, stream: &mut Stream) -> Option<Don
             header[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
             overwrite(disk, &path, 0, &header);
             done(path, "of a newer version".into())
+        }
+        Damage::NewerType => {
+            let with_bytes = |path: &PathBuf| (path.clone(), read(disk, path));
+            let files: Vec<_> = paths.iter().map(with_bytes).collect();
+            let changed = change_type(&files, number)?;
+            let path = paths[changed.file].clone();
+            overwrite(disk, &path, changed.offset, &changed.bytes);
+            done(path, changed.story)
         }
     }
 }
