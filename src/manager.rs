@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::follow::WalTail;
 use crate::recovery::recover;
 use crate::replay::{Unknown, WalReader};
-use crate::segment::catalog::{LOCK, LogDir};
+use crate::segment::catalog::{LOCK, LogDir, lock};
 use crate::segment::direct;
 use crate::segment::transfer::uninterrupted;
 use crate::stats::WalStats;
@@ -97,7 +97,7 @@ impl WalManager {
         let dir = Arc::new(LogDir {
             env,
             path: path.to_owned(),
-            _lock: lock,
+            _lock: Some(lock),
         });
         let config = direct::fit(&dir, config)?;
         let recovered = recover(&dir, &config)?;
@@ -385,7 +385,7 @@ impl WalManager {
 
 /// Creates the log's directory and its missing parents. They become durable with the log's
 /// first segment.
-fn create_directories(env: &Env, log: &Path) -> Result<()> {
+pub(crate) fn create_directories(env: &Env, log: &Path) -> Result<()> {
     let vfs = &env.vfs;
     let missing = |path: &Path| match uninterrupted(|| vfs.metadata(path)) {
         Ok(found) if found.is_dir => Ok(false),
@@ -413,7 +413,7 @@ fn create_directories(env: &Env, log: &Path) -> Result<()> {
 }
 
 /// Takes the directory's lock, which lives as long as the returned handle.
-fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
+pub(crate) fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
     let path = log.join(LOCK);
     let vfs = &env.vfs;
     let existing = OpenHow::Write { direct: false };
@@ -425,11 +425,6 @@ fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
         }
     }
     let file = opened.map_err(Error::io("open", &path))?;
-    match uninterrupted(|| file.try_lock()) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::Locked { path }),
-        locked => {
-            locked.map_err(Error::io("lock", &path))?;
-            Ok(file)
-        }
-    }
+    lock(&*file, &path)?;
+    Ok(file)
 }

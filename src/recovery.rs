@@ -43,22 +43,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         return create(dir, config);
     };
     let tail = Tail::scan(dir, last)?;
-    // No log gets this far; one that seems to must not be led beyond what its files can say.
-    let highest = tail.valid.as_u64().max(last.segment.header.segment_id);
-    if highest >= NUMBER_LIMIT / 2 {
-        return Err(Error::Corrupt {
-            segment: last.segment.path.clone(),
-            offset: 0,
-            lsn: tail.valid.next(),
-            why: "its numbers have run out",
-        });
-    }
-    if let Some(record_type) = tail.unknown_type {
-        return Err(Error::UnknownType {
-            segment: last.segment.path.clone(),
-            record_type,
-        });
-    }
+    tail.check_writable(last)?;
     let live = live_chain(&found, tail.kept.low_water)?;
     tracing::info!(
         dir = %dir.path.display(),
@@ -107,7 +92,7 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
 /// Makes all names that lead to the directory durable. An earlier life may have created any of
 /// them and died before it synced them, so all are synced, up to the root. Above the parent a
 /// directory that may not be opened is passed over: it is hardly this log's work.
-fn sync_ancestors(dir: &LogDir) -> Result<()> {
+pub(crate) fn sync_ancestors(dir: &LogDir) -> Result<()> {
     for (distance, ancestor) in dir.path.ancestors().skip(1).enumerate() {
         let ancestor = match ancestor.as_os_str().is_empty() {
             true => Path::new("."),

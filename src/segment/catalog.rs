@@ -21,17 +21,50 @@ use crate::types::{Lsn, SegmentMeta, TruncateResult};
 pub(crate) const TEMPORARY: &str = "next.wal.tmp";
 /// The name of the file that holds the writer's lock.
 pub(crate) const LOCK: &str = "LOCK";
+/// The name of the file that stands in a directory while a salvage fills it. It looks almost like
+/// a segment's, so that every version of the log refuses to open what is only half there.
+pub(crate) const UNFINISHED: &str = "unfinished-salvage.wal";
 
 /// The log's directory, locked, and the world that it is in. The log and its readers share it:
 /// as long as one of them lives, nobody else opens the log.
 pub(crate) struct LogDir {
     pub(crate) env: Env,
     pub(crate) path: PathBuf,
-    // Held, never used: it keeps the lock.
-    pub(crate) _lock: Arc<dyn File>,
+    // Held, never used: it keeps the lock. `None` where there is no lock file and none is made.
+    pub(crate) _lock: Option<Arc<dyn File>>,
 }
 
 impl LogDir {
+    /// The directory for somebody who only reads: nothing is created, not even the lock file, so
+    /// that a copy on a read-only file system will do. Where there is a lock file, its lock is
+    /// held as long as the directory is in use.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when a writer, or another reader of this kind, has it; [`Error::Legacy`]
+    /// when the path is a file; [`Error::Io`].
+    pub(crate) fn to_read(env: Env, path: &Path) -> Result<LogDir> {
+        let metadata = uninterrupted(|| env.vfs.metadata(path));
+        if !metadata.map_err(Error::io("look at", path))?.is_dir {
+            return Err(Error::Legacy {
+                path: path.to_owned(),
+            });
+        }
+        let lock_path = path.join(LOCK);
+        let lock = match uninterrupted(|| env.vfs.open(&lock_path, OpenHow::Read)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            opened => {
+                let file = opened.map_err(Error::io("open", &lock_path))?;
+                lock(&*file, &lock_path)?;
+                Some(file)
+            }
+        };
+        Ok(LogDir {
+            env,
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
     pub(crate) fn segment_path(&self, id: u64, first_lsn: Lsn) -> PathBuf {
         self.path.join(format!("seg-{id:010}-{first_lsn:020}.wal"))
     }
@@ -78,6 +111,19 @@ impl LogDir {
     pub(crate) fn remove(&self, path: &Path) -> Result<()> {
         let removed = uninterrupted(|| self.env.vfs.remove_file(path));
         removed.map_err(Error::final_io("remove", path))
+    }
+}
+
+/// Takes the lock of an open lock file; it lives as long as the handle.
+///
+/// # Errors
+/// [`Error::Locked`] when another handle has it, [`Error::Io`].
+pub(crate) fn lock(file: &dyn File, path: &Path) -> Result<()> {
+    match uninterrupted(|| file.try_lock()) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Error::Locked {
+            path: path.to_owned(),
+        }),
+        locked => locked.map_err(Error::io("lock", path)),
     }
 }
 

@@ -1,64 +1,133 @@
 //! The segments that a directory holds, and those of them that make up the log.
 //!
-//! It only reads: for recovery as well as for whoever looks at a log without writing to it.
+//! It only reads: for recovery as well as for whoever looks at a log without writing to it. Those
+//! who open a log stop at the first thing that is wrong; those who look at it want to know all.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::catalog::{Entry, LogDir, Name, Segment};
+use super::catalog::{Entry, LogDir, Name, Segment, UNFINISHED};
 use super::reader::read_header;
 use super::transfer::uninterrupted;
 use crate::error::{Error, Result};
 use crate::format::frame::NotAFrame;
 use crate::types::Lsn;
 
-/// The segment files of the directory in the order of their numbers, each with a header that
-/// holds, fits its name and belongs to the same log.
-pub(crate) fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
+/// Everything that stands in a log's directory.
+pub(crate) struct Survey {
+    /// The segments of one log with a header that holds and fits the name, by their numbers.
+    pub(crate) sound: Vec<Entry>,
+    /// What an open refuses, and why.
+    pub(crate) refused: Vec<Refused>,
+    /// What an open does not look at.
+    pub(crate) others: Vec<(PathBuf, Name)>,
+}
+
+/// A file that an open refuses.
+pub(crate) struct Refused {
+    pub(crate) path: PathBuf,
+    pub(crate) name: Name,
+    pub(crate) error: Error,
+}
+
+/// Looks at every name in the directory, and at the header of every segment.
+///
+/// # Errors
+/// [`Error::Io`] when something can't be read; what is wrong with a file is in the survey.
+pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
     let names = uninterrupted(|| dir.env.vfs.read_dir(&dir.path));
     let mut names = names.map_err(Error::io("list", &dir.path))?;
     names.sort();
-    let mut found: Vec<Entry> = Vec::new();
-    for name in names {
-        let path = dir.path.join(&name);
-        match Name::of(&name) {
-            Name::Segment { id, first_lsn } => found.push(open_segment(dir, &path, id, first_lsn)?),
-            Name::LegacySegment => return Err(Error::Legacy { path }),
-            Name::Misnamed => {
-                return Err(Error::Foreign {
-                    path,
-                    why: "its name is almost that of a segment",
-                });
+    let mut survey = Survey {
+        sound: Vec::new(),
+        refused: Vec::new(),
+        others: Vec::new(),
+    };
+    for file_name in names {
+        let path = dir.path.join(&file_name);
+        let name = Name::of(&file_name);
+        let error = match name {
+            Name::Segment { id, first_lsn } => match open_segment(dir, &path, id, first_lsn) {
+                Ok(entry) => {
+                    survey.sound.push(entry);
+                    continue;
+                }
+                Err(error @ (Error::Io { .. } | Error::Full { .. })) => return Err(error),
+                Err(error) => error,
+            },
+            Name::LegacySegment => Error::Legacy { path: path.clone() },
+            Name::Misnamed => Error::Foreign {
+                path: path.clone(),
+                why: match file_name == UNFINISHED {
+                    true => "a salvage into this directory did not finish",
+                    false => "its name is almost that of a segment",
+                },
+            },
+            Name::Temporary | Name::Other => {
+                survey.others.push((path, name));
+                continue;
             }
-            Name::Temporary | Name::Other => {}
-        }
+        };
+        survey.refused.push(Refused { path, name, error });
     }
-    found.sort_by_key(|entry| entry.segment.header.segment_id);
-    for (one, other) in found.iter().zip(found.iter().skip(1)) {
-        if one.segment.header.segment_id == other.segment.header.segment_id {
-            return Err(Error::Foreign {
-                path: other.segment.path.clone(),
-                why: "another segment has the same number",
-            });
-        }
+    let number = |entry: &Entry| entry.segment.header.segment_id;
+    survey.sound.sort_by_key(number);
+    survey.refuse("another segment has the same number", |one, other| {
+        number(one) == number(other)
+    });
+    if let Some(log_id) = survey.sound.first().map(log_id) {
+        survey.refuse("it belongs to another log", |_, other| {
+            log_id != self::log_id(other)
+        });
     }
-    if let Some(first) = found.first() {
-        let log_id = first.segment.header.log_id;
-        let stranger = found
-            .iter()
-            .find(|entry| entry.segment.header.log_id != log_id);
-        if let Some(stranger) = stranger {
-            return Err(Error::Foreign {
-                path: stranger.segment.path.clone(),
-                why: "it belongs to another log",
-            });
-        }
-    }
-    Ok(found)
+    Ok(survey)
 }
 
-pub(crate) fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<Entry> {
+fn log_id(entry: &Entry) -> [u8; 16] {
+    entry.segment.header.log_id
+}
+
+impl Survey {
+    /// Refuses those segments that do not get on with the one kept before them.
+    fn refuse(&mut self, why: &'static str, clashes: impl Fn(&Entry, &Entry) -> bool) {
+        let mut kept: Vec<Entry> = Vec::new();
+        for entry in self.sound.drain(..) {
+            if kept.last().is_some_and(|last| clashes(last, &entry)) {
+                let segment = &entry.segment;
+                self.refused.push(Refused {
+                    path: segment.path.clone(),
+                    name: Name::Segment {
+                        id: segment.header.segment_id,
+                        first_lsn: segment.header.first_lsn,
+                    },
+                    error: Error::Foreign {
+                        path: segment.path.clone(),
+                        why,
+                    },
+                });
+                continue;
+            }
+            kept.push(entry);
+        }
+        self.sound = kept;
+    }
+}
+
+/// The segment files of the directory in the order of their numbers, each with a header that
+/// holds, fits its name and belongs to the same log.
+///
+/// # Errors
+/// For the first file that is not as it should be.
+pub(crate) fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
+    let survey = survey(dir)?;
+    match survey.refused.into_iter().next() {
+        None => Ok(survey.sound),
+        Some(refused) => Err(refused.error),
+    }
+}
+
+fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<Entry> {
     let file = dir.open_to_read(path)?;
     let header = read_header(&*file, path, first_lsn)?;
     if header.segment_id != id || header.first_lsn != first_lsn {
@@ -78,40 +147,54 @@ pub(crate) fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -
     })
 }
 
-/// The segments before the last one that belong to the log, oldest first.
-pub(crate) fn live_chain(found: &[Entry], low_water: Lsn) -> Result<VecDeque<Entry>> {
-    let mut live = VecDeque::new();
-    let mut current = found.last().expect("there is a last segment");
-    while current.segment.header.first_lsn > low_water {
-        let header = &current.segment.header;
-        let corrupt = |entry: &Entry, offset, why| Error::Corrupt {
-            segment: entry.segment.path.clone(),
-            offset,
-            lsn: header.first_lsn.before(),
-            why,
-        };
-        let previous = header.previous;
-        let before = found
-            .binary_search_by_key(&previous.segment_id, |entry| {
-                entry.segment.header.segment_id
-            })
-            .map_err(|_| corrupt(current, 0, "the segment before this one is missing"))?;
-        let before = &found[before];
-        let before_header = &before.segment.header;
-        if before_header.first_lsn > header.first_lsn
-            || before_header.salt != previous.salt
-            || previous.end < u64::from(before_header.block_bytes)
-        {
-            return Err(corrupt(before, 0, "it does not lead to the next segment"));
-        }
-        if previous.end > before.file_bytes {
-            return Err(corrupt(before, before.file_bytes, NotAFrame::Short.why()));
-        }
-        live.push_front(Entry {
-            end: previous.end,
-            ..before.clone()
-        });
-        current = before;
+/// The segment that `current` names as the one before it, with the end that it gives it.
+///
+/// # Errors
+/// [`Error::Corrupt`] when it is missing, shorter than its end, or another one than the one meant.
+pub(crate) fn link(found: &[Entry], current: &Entry) -> Result<Entry> {
+    let header = &current.segment.header;
+    let corrupt = |entry: &Entry, offset, why| Error::Corrupt {
+        segment: entry.segment.path.clone(),
+        offset,
+        lsn: header.first_lsn.before(),
+        why,
+    };
+    let previous = header.previous;
+    let before = found
+        .binary_search_by_key(&previous.segment_id, |entry| {
+            entry.segment.header.segment_id
+        })
+        .map_err(|_| corrupt(current, 0, "the segment before this one is missing"))?;
+    let before = &found[before];
+    let before_header = &before.segment.header;
+    if before_header.first_lsn > header.first_lsn
+        || before_header.salt != previous.salt
+        || previous.end < u64::from(before_header.block_bytes)
+    {
+        return Err(corrupt(before, 0, "it does not lead to the next segment"));
     }
-    Ok(live)
+    if previous.end > before.file_bytes {
+        return Err(corrupt(before, before.file_bytes, NotAFrame::Short.why()));
+    }
+    Ok(Entry {
+        end: previous.end,
+        ..before.clone()
+    })
+}
+
+/// The segments before the last one that belong to the log, oldest first.
+///
+/// # Errors
+/// As [`link`], for the first link that does not hold.
+pub(crate) fn live_chain(found: &[Entry], low_water: Lsn) -> Result<VecDeque<Entry>> {
+    let mut live: VecDeque<Entry> = VecDeque::new();
+    let last = found.last().expect("there is a last segment");
+    loop {
+        let current = live.front().unwrap_or(last);
+        if current.segment.header.first_lsn <= low_water {
+            return Ok(live);
+        }
+        let before = link(found, current)?;
+        live.push_front(before);
+    }
 }

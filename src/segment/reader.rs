@@ -182,6 +182,37 @@ impl FrameReader {
         ))
     }
 
+    /// The highest promise in a frame header that holds at any block boundary from `offset` on:
+    /// true wherever it stands. [`Lsn::ZERO`] when there is none.
+    pub(crate) fn promise_from(&mut self, mut offset: u64) -> Result<Lsn> {
+        let mut promise = Lsn::ZERO;
+        while offset < self.file_bytes {
+            if let Ok(frame) = self.header_at(offset)? {
+                promise = promise.max(frame.durable_lsn);
+            }
+            offset += u64::from(self.header.block_bytes);
+        }
+        Ok(promise)
+    }
+
+    /// The first byte in `from..to` that is not zero, if the file has one there.
+    pub(crate) fn nonzero_within(&mut self, from: u64, to: u64) -> Result<Option<u64>> {
+        let mut at = from;
+        while at < to.min(self.file_bytes) {
+            let len = READ_BYTES.min(to.min(self.file_bytes) - at);
+            if !self.fill(at, len)? {
+                break; // The file has become shorter meanwhile.
+            }
+            let start = (at - self.window_start) as usize;
+            let bytes = &self.window[start..start + len as usize];
+            if let Some(index) = bytes.iter().position(|&byte| byte != 0) {
+                return Ok(Some(at + index as u64));
+            }
+            at += len;
+        }
+        Ok(None)
+    }
+
     /// Gets the bytes `offset..offset + len` into the window; `false` when the file is shorter.
     fn fill(&mut self, offset: u64, len: u64) -> Result<bool> {
         if offset + len > self.file_bytes {

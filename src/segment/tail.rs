@@ -8,6 +8,7 @@ use super::catalog::{Entry, LogDir};
 use super::reader::{FrameReader, Stop};
 use super::writer::Kept;
 use crate::error::{Error, Result};
+use crate::format::NUMBER_LIMIT;
 use crate::format::frame::{FrameHeader, FrameKind, NotAFrame, Records};
 use crate::format::holds::Holds;
 use crate::format::required::RequiredTypes;
@@ -113,7 +114,10 @@ impl Tail {
                 tail.settle(&mut unproven);
             }
         };
-        tail.look_beyond(&mut reader, u64::from(header.block_bytes), stop.offset)?;
+        // From the stop on: there may be a header whose body is torn. Where frames start is known, so
+        // each block is looked at once.
+        let beyond = reader.promise_from(stop.offset)?;
+        tail.proven = tail.proven.max(beyond);
         if tail.proven > tail.valid || stop.why == NotAFrame::Contents {
             return Err(corrupt(&tail, stop.offset, stop.why));
         }
@@ -161,16 +165,27 @@ impl Tail {
         }
     }
 
-    /// Looks for promises from the place on where the valid frames end: there may be a header whose
-    /// body is torn. Where frames start is known, so each block is looked at once.
-    fn look_beyond(&mut self, reader: &mut FrameReader, block: u64, stop: u64) -> Result<()> {
-        let mut offset = stop;
-        while offset < reader.file_bytes() {
-            if let Ok(frame) = reader.header_at(offset)? {
-                self.proven = self.proven.max(frame.durable_lsn);
-            }
-            offset += block;
+    /// Whether a log with this end may be written to.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when its numbers are beyond those of any log, and [`Error::UnknownType`].
+    pub(crate) fn check_writable(&self, last: &Entry) -> Result<()> {
+        // No log gets this far; one that seems to must not be led beyond what its files can say.
+        let highest = self.valid.as_u64().max(last.segment.header.segment_id);
+        if highest >= NUMBER_LIMIT / 2 {
+            return Err(Error::Corrupt {
+                segment: last.segment.path.clone(),
+                offset: 0,
+                lsn: self.valid.next(),
+                why: "its numbers have run out",
+            });
         }
-        Ok(())
+        match self.unknown_type {
+            None => Ok(()),
+            Some(record_type) => Err(Error::UnknownType {
+                segment: last.segment.path.clone(),
+                record_type,
+            }),
+        }
     }
 }
