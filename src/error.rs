@@ -8,7 +8,7 @@
 //! | [`Error::Io`] from a reader, a listing or an unlink | yes |
 //! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
 //! | [`Error::Closed`] | no: it was closed |
-//! | any error from an open | there is no log to go on with; no record was changed or removed |
+//! | any error from an open, a verification, a dump or a salvage | there is no log to go on with; no record was changed or removed |
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,18 @@ pub enum Error {
     #[error("{} is locked by another writer", path.display())]
     Locked {
         /// The lock file.
+        path: PathBuf,
+    },
+    /// There is no log to look at in this directory. An open would create one.
+    #[error("{} holds no log", path.display())]
+    NoLog {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A salvage needs a directory of its own for the new log. Nothing was written.
+    #[error("{} is not empty", path.display())]
+    Occupied {
+        /// The directory.
         path: PathBuf,
     },
     /// A payload is above the limit; no LSN was given.

@@ -40,15 +40,19 @@
 //!
 //! [`WalManager`] (`manager.rs`) speaks to group commit (`commit.rs`), which drives the segment
 //! writer (`segment/`); `recovery.rs` finds the end of the log at open; `replay.rs` reads;
-//! `truncation.rs` drops. [`mod@format`] is the bytes, [`mod@env`] the one door to files, locks, clock
+//! `truncation.rs` drops. Without opening a log, [`mod@verify`] checks it, [`mod@dump`] shows its
+//! records, and [`mod@salvage`] copies what is left of a damaged one. [`mod@format`] is the bytes, [`mod@env`] the one door to files, locks, clock
 //! and randomness.
 
 pub mod config;
+pub mod dump;
 pub mod env;
 pub mod error;
 pub mod format;
+pub mod salvage;
 pub mod stats;
 pub mod types;
+pub mod verify;
 
 mod commit;
 mod follow;
@@ -59,12 +63,15 @@ mod segment;
 mod truncation;
 
 pub use config::{WalConfig, WalTuning};
+pub use dump::{Dump, dump, dump_in};
 pub use error::{Error, Result};
 pub use follow::{TailStopper, WalTail};
 pub use manager::WalManager;
 pub use replay::WalReader;
+pub use salvage::{Salvaged, salvage, salvage_in};
 pub use stats::{Histogram, WalStats};
 pub use types::{
     Hold, Lsn, NewRecord, RecordHeader, RecordType, SegmentMeta, TenantId, TruncateResult,
     VShardId, WalRecord,
 };
+pub use verify::{Finding, Report, Verdict, verify, verify_in};

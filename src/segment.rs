@@ -8,4 +8,5 @@ pub(crate) mod direct;
 pub(crate) mod reader;
 pub(crate) mod tail;
 pub(crate) mod transfer;
+pub(crate) mod walk;
 pub(crate) mod writer;

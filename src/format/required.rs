@@ -8,7 +8,7 @@ use super::{array_at, u16_at};
 use crate::types::RecordType;
 
 /// More types than a log is ever written with; a version that needs more is a new format.
-const TYPES_MAX: usize = 32;
+pub(crate) const TYPES_MAX: usize = 32;
 /// The encoded size in bytes: a count and the types.
 pub(super) const REQUIRED_BYTES: usize = 2 + 2 * TYPES_MAX;
 

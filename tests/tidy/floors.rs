@@ -5,7 +5,7 @@
 use crate::text::{without_tests, words};
 
 /// The top modules of `src`, lowest floor first. A module imports from the floors below its own.
-const FLOORS: [&[&str]; 5] = [
+const FLOORS: [&[&str]; 6] = [
     &["types", "stats", "config", "error", "env"],
     &["format", "crypto"],
     &["segment"],
@@ -19,11 +19,12 @@ const FLOORS: [&[&str]; 5] = [
         "migration",
     ],
     &["manager"],
+    &["verify", "dump", "salvage"],
 ];
 
 /// What may be imported on one's own floor: the words that all share, and the hand-overs from
 /// recovery to group commit and from there to those who read and drop.
-const BESIDE: [(&str, &str); 7] = [
+const BESIDE: [(&str, &str); 8] = [
     ("config", "error"),
     ("error", "types"),
     ("commit", "recovery"),
@@ -31,13 +32,18 @@ const BESIDE: [(&str, &str); 7] = [
     ("follow", "commit"),
     ("follow", "replay"),
     ("truncation", "commit"),
+    ("salvage", "verify"),
 ];
 
 /// Pure modules: bytes in, bytes out.
 const PURE: [&str; 2] = ["format", "crypto"];
 
-/// The top module that a file of `src` belongs to; `None` for `lib.rs` and for other rooms.
+/// The top module that a file of `src` belongs to; `None` for `lib.rs` and for other rooms, of
+/// which the command is one: it uses the log as anybody would.
 pub fn module(path: &str) -> Option<&str> {
+    if path.starts_with("src/bin/") {
+        return None;
+    }
     let module = path.strip_prefix("src/")?.split('/').next()?;
     let module = module.strip_suffix(".rs").unwrap_or(module);
     (module != "lib").then_some(module)

@@ -1,0 +1,80 @@
+//! Reading a log without opening it: nothing is created or changed, and nothing is made durable.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::commit::Snapshot;
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::replay::WalReader;
+use crate::segment::catalog::{Catalog, Entry, LogDir};
+use crate::segment::chain::{find_segments, live_chain};
+use crate::segment::tail::Tail;
+use crate::types::{Lsn, WalRecord};
+
+/// An iterator over the records that an open would show, in LSN order, with one frame in memory.
+///
+/// Records of types that this version does not know are shown like all others. After an error it
+/// ends. It holds the log's lock while it lives, where there is a lock file.
+pub struct Dump {
+    reader: WalReader,
+}
+
+impl Iterator for Dump {
+    type Item = Result<WalRecord>;
+
+    fn next(&mut self) -> Option<Result<WalRecord>> {
+        self.reader.next()
+    }
+}
+
+/// The records of the log in the directory `path` from `from` on, or all of them.
+///
+/// Those of a torn tail are not among them. Those that are valid but not proven are, as an open
+/// would show them; it would make them durable first, though, and this does not.
+///
+/// # Errors
+/// [`Error::Locked`] when a writer has the log open; [`Error::NoLog`] where there is none;
+/// [`Error::BelowLowWater`] when `from` was truncated; [`Error::Corrupt`], [`Error::Foreign`],
+/// [`Error::Version`], [`Error::Encrypted`], [`Error::Legacy`] and [`Error::Io`] as an open. A
+/// log with required types that this version does not know is shown all the same.
+pub fn dump(path: &Path, from: Option<Lsn>) -> Result<Dump> {
+    dump_in(Env::os(), path, from)
+}
+
+/// As [`dump`], in any world: the simulator's as well as the real one.
+///
+/// # Errors
+/// As [`dump`].
+pub fn dump_in(env: Env, path: &Path, from: Option<Lsn>) -> Result<Dump> {
+    let dir = Arc::new(LogDir::to_read(env, path)?);
+    let found = find_segments(&dir)?;
+    let Some(last) = found.last() else {
+        return Err(Error::NoLog {
+            path: path.to_owned(),
+        });
+    };
+    let tail = Tail::scan(&dir, last)?;
+    let low_water = tail.kept.low_water;
+    let mut live = live_chain(&found, low_water)?;
+    live.push_back(Entry {
+        end: tail.end,
+        ..last.clone()
+    });
+    let first = from.unwrap_or(low_water);
+    // Below the very first LSN nothing was ever truncated.
+    if first < low_water && low_water > Lsn::ZERO.next() {
+        return Err(Error::BelowLowWater {
+            asked: first,
+            low_water,
+        });
+    }
+    let snapshot = Snapshot {
+        entries: Catalog::new(live).entries_from(first).cloned().collect(),
+        readable_from: low_water,
+        durable: tail.valid,
+    };
+    Ok(Dump {
+        reader: WalReader::new(dir, snapshot, from),
+    })
+}

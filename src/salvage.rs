@@ -1,0 +1,321 @@
+//! Copying what is provably good of a damaged log into a new one.
+//!
+//! An open never does this: it refuses a damaged log, and somebody has to decide that what is left
+//! is better than nothing. The damaged directory is only read.
+//!
+//! *Provable* is every frame whose checksums hold in its place, in a segment that the chain of
+//! headers makes part of the log. Behind the first damage in the last segment it has to be covered
+//! by a promise in that file, too: what lies above may have been cut by an earlier open, and its
+//! LSNs given to other records. A segment whose own header is damaged is known by what the next
+//! one's says of it.
+//!
+//! One frame becomes one frame. So a batch stays whole, what was written together stays together,
+//! and a copy can be held against its source frame by frame; gathering would save some padding.
+//!
+//! LSNs that are missing stay missing: the frame behind says so. Only those above the last record
+//! that was salvaged are given again, by the appends to come.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{WalConfig, WalTuning};
+use crate::env::Env;
+use crate::env::vfs::OpenHow;
+use crate::error::{Error, Result};
+use crate::format::PAYLOAD_BYTES_MAX;
+use crate::format::frame::{FrameHeader, FrameKind, Records};
+use crate::format::header::{LogId, Previous};
+use crate::format::holds::Holds;
+use crate::format::required::{RequiredTypes, TYPES_MAX};
+use crate::manager::{create_directories, take_lock};
+use crate::recovery::sync_ancestors;
+use crate::segment::active::Draft;
+use crate::segment::catalog::{LOCK, LogDir, UNFINISHED};
+use crate::segment::transfer::uninterrupted;
+use crate::segment::walk::Step;
+use crate::segment::writer::{Kept, NextSegment, Writer};
+use crate::types::{Lsn, RecordType, TenantId, VShardId};
+use crate::verify::{Progress, Report, inspect};
+
+mod plan;
+
+use plan::{Plan, Source, plan};
+
+/// What a salvage found, and what it could not find.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Salvaged {
+    /// How many records the new log has.
+    pub records: u64,
+    /// The first of them.
+    pub first_lsn: Option<Lsn>,
+    /// The last of them.
+    pub last_lsn: Option<Lsn>,
+    /// The new log's low-water mark: the highest that the damaged one still tells. A higher one may
+    /// be lost; then records that were truncated count as missing.
+    pub low_water_lsn: Lsn,
+    /// The LSNs that are missing from the low-water mark on, up to the last one that something
+    /// says was durable, in rising order.
+    pub gaps: Vec<Gap>,
+    /// What is wrong with the damaged log.
+    pub damage: Report,
+}
+
+/// LSNs without a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The first one.
+    pub first: Lsn,
+    /// The last one.
+    pub last: Lsn,
+}
+
+/// Copies what is provably good of the log in `from` into a new log in `to`, which must be missing
+/// or empty and must not lie within `from`.
+///
+/// When it returns, the new log is durable. It opens in the ordinary way and replays exactly the
+/// records that were salvaged, with the LSNs, types, tenants, shards and payloads that they had,
+/// unknown types included, and with the holds. It has a log id of its own. After an error or a crash
+/// the file `unfinished-salvage.wal` may be left in `to`, which keeps what is half there from being
+/// opened: remove the directory and begin again.
+///
+/// # Errors
+/// [`Error::Locked`] when a writer has the damaged log open; [`Error::NoLog`] where there is none;
+/// [`Error::Occupied`] and [`Error::Config`] when `to` can't be used; [`Error::Foreign`],
+/// [`Error::Version`], [`Error::Encrypted`] or [`Error::Legacy`] when something in `from` is not of
+/// this log or of this format: take it away first, if the rest is worth it. [`Error::Corrupt`]
+/// when nothing can be made of any file. In all these cases nothing was written. [`Error::Io`],
+/// [`Error::Full`].
+pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged> {
+    salvage_in(Env::os(), from, to)
+}
+
+/// As [`salvage`], in any world: the simulator's as well as the real one.
+///
+/// # Errors
+/// As [`salvage`].
+pub fn salvage_in(env: Env, from: &Path, to: &Path) -> Result<Salvaged> {
+    salvage_watched(env, from, to, &mut |_| {})
+}
+
+/// As [`salvage_in`], and tells `watch` how far it is. All bytes count twice: they are checked
+/// before anything is written, and then copied.
+///
+/// # Errors
+/// As [`salvage`].
+pub fn salvage_watched(
+    env: Env,
+    from: &Path,
+    to: &Path,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Salvaged> {
+    if to.starts_with(from) {
+        return Err(Error::Config {
+            why: "the new directory lies within the damaged one",
+        });
+    }
+    let damaged = LogDir::to_read(env.clone(), from)?;
+    let plan = plan(&damaged)?;
+    let mut total_bytes = 0;
+    let damage = inspect(&damaged, &mut |progress| {
+        total_bytes = 2 * progress.total_bytes;
+        watch(Progress {
+            total_bytes,
+            ..progress
+        });
+    })?;
+    let dir = begin(env, to)?;
+    let mut copy = Copy::new(&dir, &plan)?;
+    let mut done_bytes = total_bytes / 2;
+    for source in &plan.sources {
+        copy.take_all(&damaged, source)?;
+        done_bytes = (done_bytes + source.end).min(total_bytes);
+        watch(Progress {
+            done_bytes,
+            total_bytes,
+        });
+    }
+    let salvaged = copy.finish(plan.promise, damage)?;
+    dir.remove(&to.join(UNFINISHED))?;
+    dir.sync()?;
+    Ok(salvaged)
+}
+
+/// Makes the new directory, locked, with a mark in it that no log opens beside: it is durable before
+/// anything else, and the last to go.
+fn begin(env: Env, to: &Path) -> Result<Arc<LogDir>> {
+    create_directories(&env, to)?;
+    let names = uninterrupted(|| env.vfs.read_dir(to)).map_err(Error::io("list", to))?;
+    // A lock file alone is what another attempt has left, or what holds an attempt under way.
+    if names.iter().any(|name| name != LOCK) {
+        return Err(Error::Occupied {
+            path: to.to_owned(),
+        });
+    }
+    let lock = take_lock(&env, to)?;
+    let dir = Arc::new(LogDir {
+        env,
+        path: to.to_owned(),
+        _lock: Some(lock),
+    });
+    let path = to.join(UNFINISHED);
+    let how = OpenHow::CreateNew { direct: false };
+    let file =
+        uninterrupted(|| dir.env.vfs.open(&path, how)).map_err(Error::io("create", &path))?;
+    file.sync_all().map_err(Error::final_io("sync", &path))?;
+    dir.sync()?;
+    sync_ancestors(&dir)?;
+    Ok(dir)
+}
+
+/// The new log on its way.
+struct Copy {
+    writer: Writer,
+    low_water: Lsn,
+    holds: Holds,
+    // The last record that was copied, or the one before the low-water mark.
+    last: Lsn,
+    required: BTreeSet<u16>,
+    records: u64,
+    first_lsn: Option<Lsn>,
+    gaps: Vec<Gap>,
+}
+
+impl Copy {
+    fn new(dir: &Arc<LogDir>, plan: &Plan) -> Result<Copy> {
+        let tuning = WalTuning {
+            alignment: plan.block_bytes as usize,
+            ..WalTuning::default()
+        };
+        let config = WalConfig {
+            tuning,
+            ..WalConfig::default()
+        };
+        let config = config.checked()?;
+        let mut log_id = LogId::default();
+        let filled = dir.env.entropy.fill(&mut log_id);
+        filled.map_err(Error::final_io("get randomness for", &dir.path))?;
+        let next = NextSegment {
+            log_id,
+            segment_id: 1,
+            previous: Previous::default(),
+            required: RequiredTypes::default(),
+        };
+        let (first, last) = (plan.low_water, plan.low_water.before());
+        let header = next.header(dir, &config, first, last, first)?;
+        let active = Draft::begin(dir, &config)?.publish(&header)?;
+        let next = NextSegment {
+            segment_id: 2,
+            ..next
+        };
+        let kept = Kept {
+            low_water: first,
+            holds: Holds::default(),
+        };
+        Ok(Copy {
+            writer: Writer::new(Arc::clone(dir), config, Some(active), next, last, kept),
+            low_water: first,
+            holds: Holds::default(),
+            last,
+            required: BTreeSet::new(),
+            records: 0,
+            first_lsn: None,
+            gaps: Vec::new(),
+        })
+    }
+
+    /// Copies what one segment holds.
+    fn take_all(&mut self, damaged: &LogDir, source: &Source) -> Result<()> {
+        let mut walk = source.walk(damaged)?;
+        while let Some(step) = walk.next()? {
+            let Step::Frame { offset, frame } = step else {
+                continue;
+            };
+            if !source.extent.holds(offset, &frame) || frame.last_lsn() >= source.below {
+                continue;
+            }
+            let body = walk.reader.body(&frame);
+            if frame.kind == FrameKind::Holds {
+                self.holds = Holds::decode(body).expect("the frame was checked");
+            }
+            // What is below the mark was truncated. LSNs only rise in what a log has written.
+            let is_wanted = frame.record_count > 0
+                && frame.first_lsn.max(self.low_water) > self.last
+                && frame.last_lsn() >= self.low_water;
+            if is_wanted && is_copiable(&frame, body) {
+                self.take(source, &frame, body)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, source: &Source, frame: &FrameHeader, body: &[u8]) -> Result<()> {
+        let mut records = Records::of(frame);
+        while let Some((record, payload)) = records.next(body) {
+            let lsn = Lsn::new(record.lsn);
+            if lsn < self.low_water {
+                continue;
+            }
+            if RecordType::is_required(record.record_type) {
+                self.required.insert(record.record_type);
+                if self.required.len() > TYPES_MAX {
+                    return Err(Error::UnknownType {
+                        segment: source.path.clone(),
+                        record_type: record.record_type,
+                    });
+                }
+            }
+            self.miss_until(lsn);
+            self.writer.staged.push(
+                lsn,
+                record.record_type,
+                TenantId::new(record.tenant_id),
+                VShardId::new(record.vshard_id),
+                payload,
+            );
+            self.last = lsn;
+            self.first_lsn.get_or_insert(lsn);
+            self.records += 1;
+        }
+        self.writer.write_staged()
+    }
+
+    /// Notes a gap where `next` does not follow.
+    fn miss_until(&mut self, next: Lsn) {
+        if next > self.last.next() {
+            self.gaps.push(Gap {
+                first: self.last.next(),
+                last: next.before(),
+            });
+        }
+    }
+
+    /// Makes the new log durable, as one that was closed.
+    fn finish(mut self, promise: Lsn, damage: Report) -> Result<Salvaged> {
+        if self.holds != *self.writer.holds() {
+            self.writer.write_holds(self.holds.clone())?;
+        }
+        self.writer.seal()?;
+        self.miss_until(promise.next());
+        Ok(Salvaged {
+            records: self.records,
+            first_lsn: self.first_lsn,
+            last_lsn: self.first_lsn.map(|_| self.last),
+            low_water_lsn: self.low_water,
+            gaps: self.gaps,
+            damage,
+        })
+    }
+}
+
+/// No writer has made an entry that is larger than any record may be.
+fn is_copiable(frame: &FrameHeader, body: &[u8]) -> bool {
+    let mut records = Records::of(frame);
+    while let Some((_, payload)) = records.next(body) {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return false;
+        }
+    }
+    true
+}
