@@ -1,0 +1,14 @@
+//! The command `seawall`: looks at a log's directory, and salvages a damaged one.
+//!
+//! It uses the library as anybody would, and writes to no log but the new one of a salvage.
+
+mod cli;
+mod json;
+mod output;
+mod text;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    cli::Cli::parse().run()
+}
