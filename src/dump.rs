@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::commit::Snapshot;
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::replay::WalReader;
+use crate::replay::{Unknown, WalReader};
 use crate::segment::catalog::{Catalog, Entry, LogDir};
 use crate::segment::chain::{find_segments, live_chain};
 use crate::segment::tail::Tail;
@@ -75,6 +75,6 @@ pub fn dump_in(env: Env, path: &Path, from: Option<Lsn>) -> Result<Dump> {
         durable: tail.valid,
     };
     Ok(Dump {
-        reader: WalReader::new(dir, snapshot, from),
+        reader: WalReader::new(dir, snapshot, from, Unknown::Show),
     })
 }

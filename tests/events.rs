@@ -6,7 +6,7 @@
 mod support;
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use seawall::Lsn;
 use support::{fill, open_small, scratch};
@@ -48,8 +48,12 @@ impl Visit for Line {
     }
 }
 
-/// The events of `work` with their names left out that differ from run to run.
+/// One listener at a time: who is interested in an event is remembered for all threads.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The events of `work`, a line each.
 fn events_of(work: impl FnOnce()) -> Vec<String> {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let listener = Listener::default();
     tracing::subscriber::with_default(listener.clone(), work);
     let lines = listener.lines.lock().expect("no panic");
