@@ -6,7 +6,7 @@
 mod support;
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use seawall::Lsn;
 use support::{fill, open_small, scratch};
@@ -48,20 +48,22 @@ impl Visit for Line {
     }
 }
 
-/// One listener at a time: who is interested in an event is remembered for all threads.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 /// The events of `work`, a line each.
 fn events_of(work: impl FnOnce()) -> Vec<String> {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let listener = Listener::default();
     tracing::subscriber::with_default(listener.clone(), work);
     let lines = listener.lines.lock().expect("no panic");
     lines.clone()
 }
 
+// One test, not two: which events anybody listens to is remembered for all threads.
 #[test]
-fn open_roll_and_truncation_are_told() {
+fn what_an_operator_wants_to_know_is_told() {
+    open_roll_and_truncation();
+    recovery();
+}
+
+fn open_roll_and_truncation() {
     let dir = scratch();
     let lines = events_of(|| {
         let wal = open_small(dir.path());
@@ -76,8 +78,8 @@ fn open_roll_and_truncation_are_told() {
     check("INFO message=truncated before=8 low_water=8 segments_deleted=1 bytes_reclaimed=4608");
 }
 
-#[test]
-fn recovery_tells_what_it_found_adopted_and_cut() {
+/// What was found, adopted and cut.
+fn recovery() {
     let dir = scratch();
     let wal = open_small(dir.path());
     fill(&wal, 10);
