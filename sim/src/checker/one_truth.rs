@@ -2,10 +2,13 @@
 //!
 //! *Verified:* on a log that has been opened, damaged or not, everything at once, a stream and a
 //! stream from the middle return the same records; where one of the first two ends in an error,
-//! so does the other, with the same words.
-//! *Not verified:* a reader from the middle of a damaged log: it need not see the damage.
+//! so does the other, with the same words. Whoever looks at the log before it is opened, and
+//! changes nothing, sees the same: the dump the same records or error, the verification
+//! damage or something foreign wherever an open refuses or a reading ends in an error.
+//! *Not verified:* a reader from the middle of a damaged log: it need not see the damage. That a
+//! verification finds nothing where all opens: it looks at bytes that no reader needs.
 
-use seawall::{Error, WalRecord};
+use seawall::{Error, Verdict, WalRecord};
 
 use super::errors::tell;
 use super::{Property, Tally, Violation, ensure};
@@ -60,4 +63,63 @@ pub fn check(readings: &Readings, tally: &mut Tally) -> Result<(), Violation> {
         )),
         Err(error) => wrong(format!("a reader from lsn {from} said: {}", tell(error))),
     }
+}
+
+/// What was seen of a log without opening it.
+pub struct Looks {
+    /// The verification's outcome.
+    pub verdict: Result<Verdict, Error>,
+    /// What a dump returned.
+    pub dumped: Result<Vec<WalRecord>, Error>,
+}
+
+/// Checks that who looks sees what who opens will see.
+///
+/// # Errors
+/// [`Property::OneTruth`].
+pub fn check_looks(
+    looks: &Looks,
+    opened: Result<&Readings, &Error>,
+    tally: &mut Tally,
+) -> Result<(), Violation> {
+    tally.evaluated(Property::OneTruth);
+    let read = opened.and_then(|readings| readings.eager.as_ref());
+    let wrong = |story: String| Err(Violation::new(Property::OneTruth, story));
+    match (&looks.verdict, read) {
+        (Err(error), _) => return wrong(format!("a verification failed: {}", tell(error))),
+        (Ok(Verdict::Intact), Err(error)) => {
+            return wrong(format!(
+                "a verification found nothing, a reader said: {}",
+                tell(error)
+            ));
+        }
+        (Ok(_), _) => {}
+    }
+    match (&looks.dumped, read) {
+        // A dump shows records of unknown types, too, which a reader refuses or skips.
+        (Ok(_), Err(Error::UnknownType { .. })) => Ok(()),
+        (Ok(dumped), Ok(records)) => {
+            let mut rest = dumped.iter();
+            let all_there = records.iter().all(|record| rest.any(|one| one == record));
+            let more = dumped.iter().filter(|record| is_known(record)).count();
+            ensure(
+                Property::OneTruth,
+                all_there && more == records.len(),
+                || {
+                    let (one, other) = (dumped.len(), records.len());
+                    format!("a dump showed {one} records, a reader {other}, or others")
+                },
+            )
+        }
+        (Err(one), Err(other)) if tell(one) == tell(other) => Ok(()),
+        (dumped, read) => {
+            let told = |result: Option<&Error>| result.map_or("nothing".into(), tell);
+            let (one, other) = (told(dumped.as_ref().err()), told(read.err()));
+            wrong(format!("a dump said: {one}; a reader: {other}"))
+        }
+    }
+}
+
+fn is_known(record: &WalRecord) -> bool {
+    seawall::RecordType::from_number(record.header.record_type).is_some()
 }

@@ -7,12 +7,12 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use seawall::{Error, Hold, Lsn, SegmentMeta, WalManager};
+use seawall::{Error, Hold, Lsn, SegmentMeta, WalManager, dump_in, verify_in};
 
 use super::{Runner, config_of};
 use crate::checker::errors::{self, Excuses};
 use crate::checker::evidence::{self, Found, Intact, Proof};
-use crate::checker::one_truth::{self, Readings};
+use crate::checker::one_truth::{self, Looks, Readings};
 use crate::checker::{
     Property, Recovered, Violation, ensure, judge_recovery, progress, structure, unknown_types,
 };
@@ -59,6 +59,11 @@ impl Runner<'_> {
         let intact = self.open_fork(life, &self.world.fork(stream(2)))?;
         let intact = self.judge_intact(intact)?;
         let before = damaged.with_disk(|disk| disk.image());
+        let looked = self.look_at_fork(life, &damaged)?;
+        let untouched = damaged.with_disk(|disk| disk.image());
+        ensure(Property::OneTruth, is_same(&before, &untouched), || {
+            "looking at a log has changed its files".into()
+        })?;
         let found = self.open_fork(life, &damaged)?;
         let after = damaged.with_disk(|disk| disk.image());
         let is_missed = is_missed(&intact, &done.path);
@@ -88,9 +93,11 @@ impl Runner<'_> {
                 "an open that failed has changed the log's files".into()
             })?;
         }
-        if let Ok(shown) = &found {
-            one_truth::check(&shown.found.readings, &mut tally)?;
+        let readings = found.as_ref().map(|shown| &shown.found.readings);
+        if let Ok(readings) = readings {
+            one_truth::check(readings, &mut tally)?;
         }
+        one_truth::check_looks(&looked, readings, &mut tally)?;
         let records = intact.found.readings.eager.as_ref();
         let intact = Intact {
             low_water: intact.found.low_water,
@@ -146,6 +153,21 @@ impl Runner<'_> {
         shown.found.readings.eager = Ok(recovered.records);
         shown.segments = recovered.segments;
         Ok(shown)
+    }
+
+    /// Looks at a fork without opening the log in it.
+    fn look_at_fork(&self, life: &Life, fork: &Fork) -> Result<Looks, Violation> {
+        let looks = OnceCell::new();
+        let outcome = self.schedule(life, 3, 1, &|_| {
+            let dir = Path::new(LOG_DIR);
+            let seen = Looks {
+                verdict: verify_in(fork.env(), dir).map(|report| report.verdict()),
+                dumped: dump_in(fork.env(), dir, None).and_then(Iterator::collect),
+            };
+            assert!(looks.set(seen).is_ok(), "the task runs once");
+        });
+        progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
+        Ok(looks.into_inner().expect("nothing cuts a fork off"))
     }
 
     /// Opens a fork as the life did, and reads it in every way.
