@@ -1,8 +1,9 @@
 //! From a directory to the proven end of the log, and a fresh segment behind it.
 //!
 //! Recovery decides what the log's records are, once: afterwards they are durable, and what was
-//! cut can't come back. It writes to no existing segment (but for one case: see
-//! [`Recovery::heal_in_place`]), so a crash in the middle leaves what it found. The rules that
+//! cut can't come back. It writes to no existing segment, so a crash in the middle leaves what it
+//! found; where it must (see [`Recovery::heal_in_place`] and [`Recovery::renew_footer`]), it
+//! writes the bytes that are there already. The rules that
 //! tell a torn tail from corruption are in the format's description.
 
 use std::collections::VecDeque;
@@ -11,11 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::WalConfig;
-use crate::env::vfs::OpenHow;
+use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
 use crate::format::buffer::{FrameBuffer, Place};
-use crate::format::frame::{ENTRY_HEADER_BYTES, FrameHeader, Records};
+use crate::format::frame::{ENTRY_HEADER_BYTES, FrameHeader, FrameKind, Records};
 use crate::format::header::{LogId, Previous};
 use crate::format::holds::Holds;
 use crate::format::required::RequiredTypes;
@@ -128,6 +129,7 @@ impl Recovery<'_> {
     /// Makes the tail durable and the log ready to be written.
     fn finish(&self, found: &[Entry], mut live: VecDeque<Entry>) -> Result<Recovered> {
         let header = &self.last.segment.header;
+        let is_sealed = self.has_proven() && self.renew_footer()?;
         let next = NextSegment {
             log_id: header.log_id,
             segment_id: header.segment_id + 1,
@@ -136,7 +138,7 @@ impl Recovery<'_> {
                     segment_id: header.segment_id,
                     end: self.tail.proven_end,
                     salt: header.salt,
-                    is_sealed: self.tail.is_sealed,
+                    is_sealed,
                 },
                 false => header.previous,
             },
@@ -160,7 +162,7 @@ impl Recovery<'_> {
                 // A mark may not have been there any more when it was to be healed.
                 let mut live = live_chain(found, healed.kept.low_water)?;
                 live.push_back(self.last_until(healed.end));
-                Ok(self.hand_over_without_segment(live, next, &healed))
+                Ok(self.hand_over_without_segment(live, next, &healed, is_sealed))
             }
             Err(error) => Err(error),
         }
@@ -274,26 +276,71 @@ impl Recovery<'_> {
     // Source: the kernel's vfs.rst, "Handling errors during writeback"; Rebello et al., "Can
     // Applications Recover from fsync Failures?", ATC'20.
     fn heal_in_place(&self) -> Result<Durable> {
-        let segment = &self.last.segment;
-        let path = &segment.path;
-        let how = OpenHow::Write { direct: false };
-        let file = uninterrupted(|| self.dir.env.vfs.open(path, how));
-        let file = file.map_err(Error::io("open", path))?;
+        let file = self.open_last_to_write()?;
         let mut buffer = FrameBuffer::with_capacity(0);
         let healed = self.each_unproven(|offset, frame, body| {
-            let place = Place {
-                segment: &segment.header,
-                offset,
-                last_lsn: frame.first_lsn.before(),
-                durable_lsn: frame.durable_lsn,
-                low_water_lsn: frame.low_water_lsn,
-            };
-            let bytes = buffer.encode_again(frame, body, &place);
-            write_all(&*file, offset, bytes).map_err(Error::io("write", path))
+            self.write_again(&*file, &mut buffer, offset, frame, body)
         })?;
+        let path = &self.last.segment.path;
         file.sync_data().map_err(Error::final_io("sync", path))?;
         self.dir.sync()?;
         Ok(healed)
+    }
+
+    /// Makes the footer durable, so that the next header may vouch for it: what was read may be in
+    /// the page cache only. `false` when there is none, or no space even to write it again.
+    ///
+    /// It fills a sector with the bytes that it had, so no crash leaves it worse than it was.
+    fn renew_footer(&self) -> Result<bool> {
+        if !self.tail.is_sealed {
+            return Ok(false);
+        }
+        let segment = &self.last.segment;
+        let mut reader = FrameReader::open(self.dir, &segment.path, &segment.header)?;
+        reader.skip_to(self.tail.end);
+        let footer = match reader.next()? {
+            Ok(frame) if frame.kind == FrameKind::Footer => frame,
+            // It has left the page cache since the scan.
+            Ok(_) | Err(_) => return Ok(false),
+        };
+        let file = self.open_last_to_write()?;
+        let mut buffer = FrameBuffer::with_capacity(0);
+        let body = reader.body(&footer);
+        match self.write_again(&*file, &mut buffer, self.tail.end, &footer, body) {
+            Err(Error::Full { .. }) => return Ok(false),
+            written => written?,
+        }
+        let synced = file.sync_data();
+        synced.map_err(Error::final_io("sync", &segment.path))?;
+        Ok(true)
+    }
+
+    fn open_last_to_write(&self) -> Result<Arc<dyn File>> {
+        let path = &self.last.segment.path;
+        let how = OpenHow::Write { direct: false };
+        let file = uninterrupted(|| self.dir.env.vfs.open(path, how));
+        file.map_err(Error::io("open", path))
+    }
+
+    /// Writes a frame of the last segment again, in its own place.
+    fn write_again(
+        &self,
+        file: &dyn File,
+        buffer: &mut FrameBuffer,
+        offset: u64,
+        frame: &FrameHeader,
+        body: &[u8],
+    ) -> Result<()> {
+        let segment = &self.last.segment;
+        let place = Place {
+            segment: &segment.header,
+            offset,
+            last_lsn: frame.first_lsn.before(),
+            durable_lsn: frame.durable_lsn,
+            low_water_lsn: frame.low_water_lsn,
+        };
+        let bytes = buffer.encode_again(frame, body, &place);
+        write_all(file, offset, bytes).map_err(Error::io("write", &segment.path))
     }
 
     fn hand_over_without_segment(
@@ -301,13 +348,14 @@ impl Recovery<'_> {
         live: VecDeque<Entry>,
         next: NextSegment,
         healed: &Durable,
+        is_sealed: bool,
     ) -> Recovered {
         let next = NextSegment {
             previous: Previous {
                 segment_id: self.last.segment.header.segment_id,
                 end: healed.end,
                 salt: self.last.segment.header.salt,
-                is_sealed: self.tail.is_sealed,
+                is_sealed,
             },
             ..next
         };
