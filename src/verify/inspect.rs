@@ -209,6 +209,10 @@ impl<'a> Inspection<'a> {
                 Step::Frame { offset, frame } => {
                     self.see_frame(&mut segment, &mut walk, offset, &frame, end)?;
                 }
+                Step::Damage { offset, .. } if is_gone(end, offset) => {
+                    self.report.torn_bytes = entry.file_bytes.saturating_sub(offset);
+                    break;
+                }
                 Step::Damage { offset, why } => self.see_damage(&mut segment, offset, why, end),
             }
             self.tell_progress(self.done_bytes + walk.reader.offset());
@@ -317,7 +321,7 @@ impl<'a> Inspection<'a> {
     fn see_damage(&mut self, segment: &mut Segment, offset: u64, why: NotAFrame, end: &End<'_>) {
         let is_lost = match end {
             End::Told(_) => true,
-            // The scan has read it as a frame a moment ago: the disk does not keep to its word.
+            // The scan has read it as a proven frame: the disk does not keep to its word.
             End::Found(_) => true,
             // Above what was promised nothing can be told from a torn tail.
             End::Unknown(extent, _) => segment.report.last_lsn < extent.promise(),
@@ -405,6 +409,12 @@ impl<'a> Inspection<'a> {
             });
         }
     }
+}
+
+/// Whether a frame that the scan has read a moment ago is not there any more, as it may happen to
+/// one that nothing proves: after a failed sync it may have been in the page cache only.
+fn is_gone(end: &End<'_>, offset: u64) -> bool {
+    matches!(end, End::Found(tail) if offset >= tail.proven_end)
 }
 
 const WHERE_HEADER: &str = "bytes between the header and the first frame are not zero";
