@@ -22,7 +22,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use seawall::format::header::SegmentHeader;
 use seawall::salvage::Gap;
-use seawall::{Error, Finding, Lsn, Verdict, WalManager, WalRecord};
+use seawall::{
+    Error, Finding, Lsn, NewRecord, RecordType, TenantId, VShardId, Verdict, WalManager, WalRecord,
+};
 
 use logs::{Files, Log, closed, flipped, frames, lsns, nth, retype, salvaged};
 
@@ -183,6 +185,41 @@ fn unknown_types_and_low_water_mark_are_kept() {
     let (salvaged, records) = salvaged(&log.files()).expect("copies");
     assert_eq!(salvaged.low_water_lsn, mark);
     assert!(records == log.written[mark.as_u64() as usize - 1..]);
+}
+
+#[test]
+fn a_batch_comes_out_whole_or_not_at_all_and_holds_are_kept() {
+    let mut log = Log::new(512);
+    log.append(10);
+    log.wal().set_hold("replica", Lsn::new(1)).expect("holds");
+    let record = NewRecord {
+        record_type: RecordType::Put,
+        tenant: TenantId::new(1),
+        vshard: VShardId::new(2),
+        payload: &[7; 100],
+    };
+    for _ in 0..2 {
+        log.wal().append_batch(&[record; 5]).expect("appends");
+        log.sync();
+    }
+    log.close();
+    let files = log.files();
+    let records = logs::dumped(&files, None).expect("dumps");
+    let places = files.iter().flat_map(|(name, bytes)| {
+        let found = frames(bytes).into_iter();
+        found.map(move |frame| (name, frame))
+    });
+    let is_batch = |(_, frame): &(&String, logs::Frame)| frame.header.record_count == 5;
+    for (name, batch) in places.filter(is_batch) {
+        let damaged = flipped(&files, name, batch.offset + batch.bytes - 1, 1);
+        check(&damaged, &records, &lsns(&batch).collect::<Vec<u64>>());
+    }
+    let disk = logs::disk_of(&files);
+    let (env, new) = (disk.env(), Path::new("/new"));
+    seawall::salvage_in(env.clone(), logs::dir(), new).expect("copies");
+    let wal = WalManager::open_in(env, new, logs::config(512)).expect("opens");
+    assert_eq!(wal.holds(), log.wal().holds());
+    assert_eq!(wal.holds().len(), 1);
 }
 
 #[test]

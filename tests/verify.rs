@@ -57,7 +57,8 @@ fn a_torn_tail_is_ordinary() {
     log.sync();
     let mut files = log.files();
     let whole = verified(&files).expect("verifies");
-    // The second frame promises what the first one holds; nothing promises the second.
+    // The second frame promises what the first one holds, and so does what is left of it below;
+    // nothing promises the second.
     assert_eq!(whole.verdict(), Verdict::Intact);
     assert_eq!((whole.proven_lsn, whole.unproven_records), (Lsn::new(1), 2));
     assert!(dumped(&files, None).expect("dumps") == log.written);

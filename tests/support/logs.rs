@@ -199,7 +199,10 @@ pub fn salvaged(files: &Files) -> Result<(Salvaged, Vec<WalRecord>)> {
     assert_eq!(report.low_water_lsn, salvaged.low_water_lsn);
     if report.unknown_required_records == 0 {
         let shown = WalManager::open_in(disk_of(&copy).env(), dir(), config(512))?.replay()?;
-        assert!(shown == records, "an open shows something else");
+        let is_known =
+            |record: &&WalRecord| RecordType::from_number(record.header.record_type).is_some();
+        let known = records.iter().filter(is_known);
+        assert!(shown.iter().eq(known), "an open shows something else");
     }
     Ok((salvaged, records))
 }
