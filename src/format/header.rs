@@ -106,14 +106,17 @@ impl SegmentHeader {
         let Some(bytes) = bytes.get(..HEADER_BYTES) else {
             return Err(NotAHeader::Damaged("the file is shorter than a header"));
         };
-        if u32_at(bytes, CHECKSUM_AT) != crc32c::crc32c(&bytes[..CHECKSUM_AT]) {
-            return match bytes[0..8] == MAGIC {
-                true => Err(NotAHeader::Damaged("the header's checksum does not hold")),
-                false => Err(NotAHeader::Magic),
-            };
-        }
-        if bytes[0..8] != MAGIC {
-            return Err(NotAHeader::Magic);
+        let magic_is_right = bytes[0..8] == MAGIC;
+        // Taken as if it was right: a header with nothing but a damaged magic is no stranger's file.
+        let checksum = crc32c::crc32c_append(crc32c::crc32c(&MAGIC), &bytes[8..CHECKSUM_AT]);
+        let checksum_is_right = u32_at(bytes, CHECKSUM_AT) == checksum;
+        match (magic_is_right, checksum_is_right) {
+            (true, true) => {}
+            (true, false) => {
+                return Err(NotAHeader::Damaged("the header's checksum does not hold"));
+            }
+            (false, true) => return Err(NotAHeader::Damaged("the header's magic is damaged")),
+            (false, false) => return Err(NotAHeader::Magic),
         }
         let version = u32_at(bytes, 8);
         if version != VERSION {
@@ -202,6 +205,16 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(SegmentHeader::decode(&damaged).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_damaged_magic_is_told_from_another_format() {
+        let mut bytes = sample().encode();
+        bytes[3] ^= 0x20;
+        let damaged = SegmentHeader::decode(&bytes);
+        assert!(matches!(damaged, Err(NotAHeader::Damaged(_))));
+        bytes[100] ^= 1;
+        assert_eq!(SegmentHeader::decode(&bytes), Err(NotAHeader::Magic));
     }
 
     #[test]
