@@ -104,7 +104,11 @@ impl SegmentHeader {
     /// only once its checksum holds.
     pub fn decode(bytes: &[u8]) -> Result<SegmentHeader, NotAHeader> {
         let Some(bytes) = bytes.get(..HEADER_BYTES) else {
-            return Err(NotAHeader::Damaged("the file is shorter than a header"));
+            let begin = bytes.len().min(MAGIC.len());
+            return match bytes[..begin] == MAGIC[..begin] {
+                true => Err(NotAHeader::Damaged("the file is shorter than a header")),
+                false => Err(NotAHeader::Magic),
+            };
         };
         let magic_is_right = bytes[0..8] == MAGIC;
         // Taken as if it was right: a header with nothing but a damaged magic is no stranger's file.
@@ -215,6 +219,9 @@ mod tests {
         assert!(matches!(damaged, Err(NotAHeader::Damaged(_))));
         bytes[100] ^= 1;
         assert_eq!(SegmentHeader::decode(&bytes), Err(NotAHeader::Magic));
+        assert_eq!(SegmentHeader::decode(b"foo"), Err(NotAHeader::Magic));
+        let short = SegmentHeader::decode(&sample().encode()[..100]);
+        assert!(matches!(short, Err(NotAHeader::Damaged(_))));
     }
 
     #[test]
