@@ -9,6 +9,7 @@
 //! being closed, and the footer like a torn tail. And records of the very last sync, in a log that
 //! was not closed, have no later evidence either.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::env::Env;
@@ -230,9 +231,13 @@ pub(crate) fn inspect(dir: &LogDir, watch: &mut dyn FnMut(Progress)) -> Result<R
         });
     }
     let mut report = Report::empty();
-    let refused = survey.refused.into_iter();
-    let refused = refused.map(|refused| Finding::Refused(refused.error));
-    report.findings.extend(refused);
+    let mut refused_ids = BTreeSet::new();
+    for refused in survey.refused {
+        if let Name::Segment { id, .. } = refused.name {
+            refused_ids.insert(id);
+        }
+        report.findings.push(Finding::Refused(refused.error));
+    }
     for (path, name) in survey.others {
         if path.file_name().is_some_and(|name| name == LOCK) {
             continue;
@@ -243,7 +248,7 @@ pub(crate) fn inspect(dir: &LogDir, watch: &mut dyn FnMut(Progress)) -> Result<R
         };
         report.others.push(OtherFile { path, kind });
     }
-    let mut inspection = Inspection::new(dir, &survey.sound, report, watch);
+    let mut inspection = Inspection::new(dir, &survey.sound, refused_ids, report, watch);
     inspection.run()?;
     Ok(inspection.into_report())
 }

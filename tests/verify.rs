@@ -101,7 +101,10 @@ fn each_region_of_the_format_is_looked_at() {
     let found = frames(&files[&middle]);
     let (frame, footer) = (found[1], found[found.len() - 1]);
     assert_eq!(footer.header.kind, FrameKind::Footer);
-    check(&flipped(&files, &middle, 300, 1), 0, true);
+    let header = flipped(&files, &middle, 300, 1);
+    check(&header, 0, true);
+    let findings = verified(&header).expect("verifies").findings;
+    assert_eq!(findings.len(), 1, "one damage is told once: {findings:?}");
     check(
         &flipped(&files, &middle, frame.offset + 36, 1),
         frame.offset,

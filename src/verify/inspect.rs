@@ -33,6 +33,8 @@ enum End<'a> {
 pub(super) struct Inspection<'a> {
     dir: &'a LogDir,
     found: &'a [Entry],
+    // The numbers of segments that an open refuses by their headers.
+    refused: BTreeSet<u64>,
     report: Report,
     watch: &'a mut dyn FnMut(Progress),
     refused_types: BTreeSet<u16>,
@@ -46,12 +48,14 @@ impl<'a> Inspection<'a> {
     pub(super) fn new(
         dir: &'a LogDir,
         found: &'a [Entry],
+        refused: BTreeSet<u64>,
         report: Report,
         watch: &'a mut dyn FnMut(Progress),
     ) -> Inspection<'a> {
         Inspection {
             dir,
             found,
+            refused,
             report,
             watch,
             refused_types: BTreeSet::new(),
@@ -113,7 +117,10 @@ impl<'a> Inspection<'a> {
                     before
                 }
                 Err(error) => {
-                    self.report.findings.push(Finding::Refused(error));
+                    // One that is there, but refused, is told already.
+                    if !self.refused.contains(&header.previous.segment_id) {
+                        self.report.findings.push(Finding::Refused(error));
+                    }
                     let Some(before) = self.below(header.previous.segment_id) else {
                         break;
                     };
