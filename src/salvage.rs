@@ -23,7 +23,6 @@ use crate::config::{WalConfig, WalTuning};
 use crate::env::Env;
 use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
-use crate::format::PAYLOAD_BYTES_MAX;
 use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::header::{LogId, Previous};
 use crate::format::holds::Holds;
@@ -243,7 +242,7 @@ impl Copy {
             let is_wanted = frame.record_count > 0
                 && frame.first_lsn.max(self.low_water) > self.last
                 && frame.last_lsn() >= self.low_water;
-            if is_wanted && is_copiable(&frame, body) {
+            if is_wanted {
                 self.take(source, &frame, body)?;
             }
         }
@@ -307,15 +306,4 @@ impl Copy {
             damage,
         })
     }
-}
-
-/// No writer has made an entry that is larger than any record may be.
-fn is_copiable(frame: &FrameHeader, body: &[u8]) -> bool {
-    let mut records = Records::of(frame);
-    while let Some((_, payload)) = records.next(body) {
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return false;
-        }
-    }
-    true
 }

@@ -89,7 +89,8 @@ fn every_log_of_every_version_is_read_as_it_was_written() {
 #[ignore = "makes the golden logs that are missing"]
 fn make() {
     let version = golden().join(format!("v{}", seawall::format::VERSION));
-    let cases: [(&str, fn(&Path)); 5] = [
+    type Make = fn(&Path);
+    let cases: [(&str, Make); 5] = [
         ("closed", closed),
         ("crashed", crashed),
         ("truncated", truncated),

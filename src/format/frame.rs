@@ -181,8 +181,12 @@ impl FrameHeader {
             else {
                 return Err(NotAFrame::Contents);
             };
-            // At most 2^32 above a position within the body: no overflow in 64 bits.
-            at += ENTRY_HEADER_BYTES + u32_at(entry, 8) as usize;
+            // No writer makes a larger one, and no reader has to cope with it.
+            let len = u32_at(entry, 8) as usize;
+            if len > PAYLOAD_BYTES_MAX {
+                return Err(NotAFrame::Contents);
+            }
+            at += ENTRY_HEADER_BYTES + len;
         }
         match at == body.len() {
             true => Ok(()),
@@ -231,5 +235,31 @@ impl Records {
         self.at += ENTRY_HEADER_BYTES + payload.len();
         self.next_lsn = self.next_lsn.next();
         Some((header, payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_above_the_limit_of_a_record_is_none() {
+        let check = |payload_bytes: usize, expect: Result<(), NotAFrame>| {
+            let mut body = vec![0; ENTRY_HEADER_BYTES + payload_bytes];
+            body[8..12].copy_from_slice(&(payload_bytes as u32).to_le_bytes());
+            let header = FrameHeader {
+                kind: FrameKind::Records,
+                is_after_gap: false,
+                first_lsn: Lsn::new(1),
+                record_count: 1,
+                body_bytes: body.len() as u32,
+                durable_lsn: Lsn::ZERO,
+                low_water_lsn: Lsn::new(1),
+                body_checksum: crc32c::crc32c(&body),
+            };
+            assert_eq!(header.check_body(&body), expect);
+        };
+        check(PAYLOAD_BYTES_MAX, Ok(()));
+        check(PAYLOAD_BYTES_MAX + 1, Err(NotAFrame::Contents));
     }
 }
