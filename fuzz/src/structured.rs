@@ -8,12 +8,15 @@
 use seawall::Lsn;
 use seawall::format::frame::FRAME_HEADER_BYTES;
 use seawall::format::header::{Previous, SegmentHeader};
+use seawall::format::holds::Holds;
 use seawall::format::required::RequiredTypes;
 
 use super::decode_frame::seal_frame;
 
 /// So many steps build any state that recovery tells apart, and keep a run short.
 const STEPS_MAX: usize = 40;
+/// Record types: known, known and optional, unknown and optional, unknown and required.
+const TYPES: [u16; 4] = [0x8001, 30, 0x0FFF, 0x8FFF];
 const BLOCKS: [u64; 4] = [512, 1024, 4096, 65536];
 
 /// A file of the directory: its name and its content.
@@ -163,22 +166,30 @@ impl Builder {
     }
 
     fn records(&mut self, input: &mut Input<'_>) {
-        let count = input.byte() % 4;
+        let choice = input.byte();
+        let count = choice % 4;
+        let record_type = TYPES[usize::from(choice >> 2) % TYPES.len()];
         let mut body = Vec::new();
         for _ in 0..count {
             let length = usize::from(input.byte()) * 5;
-            body.extend([0x01, 0x80, 3, 0, 7, 0, 0, 0]);
+            body.extend(record_type.to_le_bytes());
+            body.extend([3, 0, 7, 0, 0, 0]);
             body.extend((input.number(length as u64) as u32).to_le_bytes());
             body.resize(body.len() + length, count);
         }
         self.frame(input, 1, u64::from(count), &body);
     }
 
-    /// A frame without records: a mark, or a footer.
+    /// A frame without records: a mark, a footer, or holds.
     fn bare(&mut self, input: &mut Input<'_>) {
-        let kind = 1 + u64::from(input.byte() % 2);
+        let kind = 1 + u64::from(input.byte() % 3);
         self.low_water = input.number(self.low_water);
-        self.frame(input, kind, 0, &[]);
+        let mut holds = Holds::default();
+        holds.set("replica", Lsn::new(self.low_water));
+        match kind {
+            3 => self.frame(input, kind, 0, &holds.encode()),
+            _ => self.frame(input, kind, 0, &[]),
+        }
     }
 
     fn frame(&mut self, input: &mut Input<'_>, kind: u64, count: u64, body: &[u8]) {
