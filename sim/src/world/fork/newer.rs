@@ -73,7 +73,9 @@ fn frames_of(file: usize, bytes: &[u8]) -> Vec<(usize, SegmentHeader, usize, Fra
     let blocks = (0..bytes.len()).step_by(segment.block_bytes as usize);
     let whole = blocks.skip(1).filter_map(|offset| {
         let frame = FrameHeader::decode(&bytes[offset..], &segment, offset as u64).ok()?;
-        let body = bytes[offset + FRAME_HEADER_BYTES..].get(..frame.body_bytes as usize)?;
+        // Without all of its padding it is torn, and written anew it would be whole.
+        let whole = bytes.get(offset..offset + frame.file_bytes(&segment) as usize)?;
+        let body = &whole[FRAME_HEADER_BYTES..][..frame.body_bytes as usize];
         frame.check_body(body).ok()?;
         (frame.record_count > 0).then_some((file, segment, offset, frame))
     });
