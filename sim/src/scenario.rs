@@ -15,6 +15,7 @@ use crate::text::serde_as_text;
 pub mod generate;
 pub mod probe;
 pub mod step;
+pub mod verbs;
 
 pub use probe::{Damage, Probe};
 pub use step::{Counted, CrashPoint, End, How, Op, Phase};

@@ -4,12 +4,12 @@
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
 use crate::choice::{Choices, Purpose, Ratio, Stream};
-use crate::decoy::PREFIXES;
 use crate::disk::{Knobs, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
+use super::verbs::Verbs;
 use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
 
 /// How large the workload is.
@@ -94,74 +94,6 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
         knobs.capacity = Some(stream.within(4, 24) * 4096);
     }
     knobs
-}
-
-const CLOSE: usize = 11;
-const STREAM: usize = 12;
-const STREAM_FROM: usize = 13;
-const READ: usize = 14;
-
-/// How likely each operation is; drawn once a seed, many of them never.
-struct Verbs {
-    weights: [u32; 20],
-    len_max: u64,
-}
-
-impl Verbs {
-    fn draw(stream: &mut Stream, is_limited: bool) -> Verbs {
-        // A close ends the work of all clients, so it is rare where it is there at all.
-        let mut weights = [
-            24, 16, 8, 8, 4, 4, 12, 2, 2, 2, 2, 1, 6, 2, 12, 5, 6, 3, 2, 1,
-        ];
-        for weight in &mut weights[2..] {
-            *weight *= [0, 1, 3][stream.weighted(&[5, 4, 1])];
-        }
-        weights[stream.below(2) as usize] *= 4;
-        // A close that fails for want of space leaves the log open, with others waiting for it.
-        if is_limited {
-            weights[CLOSE] *= 8;
-        }
-        // Without readers there is nothing to read on from.
-        if weights[STREAM] + weights[STREAM_FROM] == 0 {
-            weights[READ] = 0;
-        }
-        Verbs {
-            weights,
-            len_max: *stream.pick(&[8, 60, 60, 400, 1500, 5000]),
-        }
-    }
-
-    fn draw_op(&self, stream: &mut Stream) -> Op {
-        // Short payloads are as frequent as long ones: boundaries are everywhere.
-        let len_max = stream.within(0, self.len_max);
-        let len = stream.within(0, len_max) as u32;
-        let eighths = stream.within(0, 8) as u32;
-        match stream.weighted(&self.weights) {
-            0 => Op::Append(len),
-            1 => Op::Durable(len),
-            2 => Op::Sync,
-            3 => Op::Wait,
-            4 => Op::Replay,
-            5 => Op::ReplayFrom(eighths),
-            6 => Op::Truncate(eighths),
-            7 => Op::TruncateTooFar,
-            8 => Op::ReadTooEarly,
-            9 => Op::SecondOpen,
-            10 => Op::Look,
-            CLOSE => Op::Close,
-            STREAM => Op::Stream,
-            STREAM_FROM => Op::StreamFrom(eighths),
-            READ => Op::Read(1 + eighths),
-            16 => Op::Batch {
-                count: stream.within(1, 6) as u32,
-                len,
-            },
-            17 => Op::Follow(eighths),
-            18 => Op::Hold(eighths),
-            19 => Op::Release,
-            _ => Op::Decoy(stream.pick(&PREFIXES) + 512 * (eighths / 2)),
-        }
-    }
 }
 
 fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bool) -> Life {
