@@ -162,7 +162,11 @@ fn salvage(disk: &Disk) {
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
     let report = verify_in(disk.env(), to).expect("it can be read");
-    assert_ne!(report.verdict(), Verdict::Damaged);
+    assert_ne!(
+        report.verdict(),
+        Verdict::Damaged,
+        "{report:#?} {salvaged:#?}"
+    );
     assert_eq!(report.records, salvaged.records);
 }
 

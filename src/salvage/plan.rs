@@ -18,6 +18,9 @@ use crate::segment::transfer::read_full;
 use crate::segment::walk::{Extent, Walk, low_water};
 use crate::types::Lsn;
 
+/// An open refuses a log with higher numbers than any log gets to.
+const LSN_LIMIT: Lsn = Lsn::new(NUMBER_LIMIT / 2);
+
 /// A segment to copy from.
 pub(super) struct Source {
     pub(super) path: PathBuf,
@@ -101,12 +104,21 @@ pub(super) fn plan(dir: &LogDir) -> Result<Plan> {
             promise: Lsn::ZERO,
             block_bytes: 0,
         },
-        // An open refuses a log with higher numbers than any log gets to.
-        below: Lsn::new(NUMBER_LIMIT / 2),
+        below: LSN_LIMIT,
     };
     planner.follow(&candidates)?;
     let mut plan = planner.plan;
     plan.sources.reverse();
+    if let Some(first) = plan.sources.first()
+        && plan.low_water >= LSN_LIMIT
+    {
+        return Err(Error::Corrupt {
+            segment: first.path.clone(),
+            offset: 0,
+            lsn: plan.low_water,
+            why: "its numbers have run out",
+        });
+    }
     if plan.sources.is_empty() {
         return Err(first_error.unwrap_or_else(|| Error::NoLog {
             path: dir.path.clone(),
