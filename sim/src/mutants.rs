@@ -4,7 +4,11 @@
 //! edits change them half-way; then each patch is applied to the copy, the simulator is built
 //! there and run like in any campaign. A mutant that no check catches is a hole in the simulator.
 //! The checks know nothing of mutants: they come from the contract.
+//!
+//! Where no campaign can catch a mutant, its patch names a test that has to, and that is built and
+//! run in place of the simulator: like the simulator, first without any mutant.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +19,8 @@ pub mod process;
 pub mod table;
 pub mod tree;
 
-use process::{Finding, Workshop};
-use tree::{Patch, Tree};
+use process::{Built, Finding, Workshop};
+use tree::{Patch, Test, Tree};
 
 /// What is planted, and how hard it is looked for.
 #[derive(Clone, Debug)]
@@ -116,6 +120,10 @@ impl Suite {
         let steps = chosen.len() + 1;
         tell(Step::Begins("the original", 0, steps));
         let original = self.try_original(&workshop)?;
+        let tests: BTreeSet<&Test> = chosen.iter().flat_map(|patch| &patch.test).collect();
+        for test in tests {
+            self.try_original_test(&workshop, test)?;
+        }
         let mut verdicts = Vec::new();
         for (index, patch) in chosen.iter().enumerate() {
             tell(Step::Begins(&patch.name, index + 1, steps));
@@ -152,15 +160,31 @@ impl Suite {
     fn try_original(&self, workshop: &Workshop) -> Result<Finding, Trouble> {
         let built = workshop.build(self.jobs);
         let built = built.map_err(|error| usage("run cargo", &error))?;
-        if let Err(why) = built.outcome {
-            let story = format!("the original does not compile: {why}");
-            return Err(Trouble::Usage(story));
-        }
-        let ran = workshop.run("original", self);
+        let made = built
+            .outcome
+            .map_err(|why| Trouble::Usage(format!("the original does not compile: {why}")))?;
+        let ran = workshop.run("original", &made, self);
         let finding = ran.map_err(|error| usage("run the simulator", &error))?;
         match finding.is_clean() {
             true => Ok(finding),
             false => Err(Trouble::Original(finding)),
+        }
+    }
+
+    fn try_original_test(&self, workshop: &Workshop, test: &Test) -> Result<(), Trouble> {
+        let built = workshop.build_test(test, self.jobs);
+        let built = built.map_err(|error| usage("run cargo", &error))?;
+        let made = built
+            .outcome
+            .map_err(|why| Trouble::Usage(format!("`{test}` does not compile: {why}")))?;
+        let ran = workshop.run_test("original", test, &made);
+        let finding = ran.map_err(|error| usage("run a test", &error))?;
+        match finding.is_clean() {
+            true => Ok(()),
+            false => {
+                let story = format!("without any mutant: {}", finding.story);
+                Err(Trouble::Usage(story))
+            }
         }
     }
 
@@ -180,11 +204,18 @@ impl Suite {
         if tree.differences()?.is_empty() {
             return Ok(stale("its patch changes nothing".into(), Duration::ZERO));
         }
-        let built = workshop.build(self.jobs)?;
-        if let Err(why) = built.outcome {
-            return Ok(stale(format!("it does not compile: {why}"), built.time));
-        }
-        let finding = workshop.run(&patch.name, self)?;
+        let Built { outcome, time } = match &patch.test {
+            None => workshop.build(self.jobs)?,
+            Some(test) => workshop.build_test(test, self.jobs)?,
+        };
+        let made = match outcome {
+            Ok(made) => made,
+            Err(why) => return Ok(stale(format!("it does not compile: {why}"), time)),
+        };
+        let finding = match &patch.test {
+            None => workshop.run(&patch.name, &made, self)?,
+            Some(test) => workshop.run_test(&patch.name, test, &made)?,
+        };
         let state = match finding.is_caught() {
             true => State::Killed,
             false => State::Survived,
@@ -194,7 +225,7 @@ impl Suite {
             state,
             story: finding.story.clone(),
             finding: Some(finding),
-            build: built.time,
+            build: time,
         })
     }
 }

@@ -10,7 +10,8 @@
 #[path = "crash_support/case.rs"]
 mod case;
 
-use seawall::{Error, WalManager};
+use seawall::format::header::SegmentHeader;
+use seawall::{Error, RecordType, TenantId, VShardId, WalManager};
 use seawall_sim::disk::Strategy;
 
 use case::{BLOCK, Case, assert_corrupt, durable, payloads, segment};
@@ -233,6 +234,93 @@ fn a_segment_of_another_log_is_refused_and_nothing_changes() {
         "seg-0000000002-00000000000000000001.wal",
         &renumbered,
         is_foreign,
+    );
+}
+
+#[test]
+fn a_segment_of_a_copy_of_the_log_is_no_part_of_it() {
+    let mut case = Case::new();
+    case.segment_bytes = 1;
+    let wal = case.open();
+    durable(&wal, b"one");
+    wal.close().expect("it closes");
+    drop(wal);
+    // Log, numbers and LSNs are the same from here on, and only the salts and the payloads differ.
+    let copy = case.fork();
+    let go_on = |case: &Case, payload: &[u8]| {
+        let wal = case.open();
+        durable(&wal, payload);
+        durable(&wal, b"six");
+        wal.close().expect("it closes");
+    };
+    go_on(&case, b"two");
+    go_on(&copy, b"TWO");
+    let second = segment(2, 2);
+    case.overwrite(&second, 0, &copy.bytes_of(&second));
+    let before = case.image();
+    assert_corrupt(case.try_open(), &second, 0, 2);
+    assert_eq!(case.image(), before, "evidence is kept");
+}
+
+#[test]
+fn a_segment_under_another_name_is_refused_and_nothing_changes() {
+    let check = |name: &str| {
+        let case = Case::new();
+        let wal = case.open();
+        durable(&wal, b"one");
+        wal.close().expect("it closes");
+        drop(wal);
+        let bytes = case.bytes_of(&segment(1, 1));
+        case.remove(&segment(1, 1));
+        case.overwrite(name, 0, &bytes);
+        let before = case.image();
+        let error = case.try_open().map(drop).expect_err("it is refused");
+        assert!(matches!(error, Error::Foreign { .. }), "{name}: {error}");
+        assert_eq!(case.image(), before, "{name}");
+    };
+    check(&segment(2, 1));
+    check(&segment(1, 2));
+}
+
+#[test]
+fn an_encrypted_segment_is_refused_and_nothing_changes() {
+    let mut bytes = foreign_segment();
+    // Source: src/format/format.md, "Segment header": the key's id.
+    bytes[96..104].copy_from_slice(&7u64.to_le_bytes());
+    seal_header(&mut bytes);
+    let is_encrypted = |error: &Error| matches!(error, Error::Encrypted { .. });
+    is_refused(
+        "seg-0000000002-00000000000000000002.wal",
+        &bytes,
+        is_encrypted,
+    );
+    is_refused(
+        "seg-0000000001-00000000000000000001.wal",
+        &bytes,
+        is_encrypted,
+    );
+}
+
+/// Whether an older version could read on decides the last segment's header alone.
+#[test]
+fn a_new_segment_lists_the_required_types_of_those_before() {
+    let mut case = Case::new();
+    case.segment_bytes = 1;
+    let wal = case.open();
+    durable(&wal, b"put");
+    let (tenant, shard) = (TenantId::new(1), VShardId::new(1));
+    for required in [RecordType::Delete, RecordType::Transaction] {
+        let lsn = wal.append_durable(required, tenant, shard, b"");
+        lsn.expect("it is made durable");
+    }
+    durable(&wal, b"put");
+    let newest = case.segments().pop().expect("there are segments");
+    let bytes = case.bytes_of(&format!("{}/{newest}", case::LOG));
+    let header = SegmentHeader::decode(&bytes).expect("a header");
+    let required = [RecordType::Put, RecordType::Delete, RecordType::Transaction];
+    assert_eq!(
+        header.required.as_slice(),
+        required.map(|required| required as u16)
     );
 }
 

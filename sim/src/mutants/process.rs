@@ -1,30 +1,33 @@
-//! The programs that a suite runs: `git` to apply, `cargo` to build, the simulator to look.
+//! The programs that a suite runs: `git` to apply, `cargo` to build, the simulator or a test to look.
 
-#![allow(clippy::disallowed_methods)] // Builds take real time, on the real file system.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Builds take real time, on real files.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::Suite;
-use super::tree::{Patch, Tree};
+use super::tree::{Patch, Test, Tree};
 use crate::checker::Class;
 
 /// The exit code of a campaign that ran out of time, or of a process that hangs.
 const OUT_OF_TIME: i32 = 124;
+/// How long a test may take: far longer than any of them does.
+const TEST_TIME: Duration = Duration::from_secs(60);
 
-/// What a campaign found.
+/// What a campaign or a test found.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// How many seeds were run, the failing one included.
-    pub seeds: u64,
-    /// Processor time in seconds.
-    pub cpu_seconds: f64,
-    /// The property that was violated, or what else ended the process.
+    /// How many seeds were run, the failing one included; none for a test.
+    pub seeds: Option<u64>,
+    /// Processor time in seconds; none for a test.
+    pub cpu_seconds: Option<f64>,
+    /// The property that was violated, the test that failed, or what else ended the process.
     pub property: Option<String>,
     /// The seed that failed.
     pub seed: Option<String>,
@@ -47,10 +50,19 @@ impl Finding {
     }
 }
 
+/// What a build made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The program.
+    program: PathBuf,
+    /// Where it is to be run, if that matters.
+    dir: Option<PathBuf>,
+}
+
 /// A build that is over.
 pub struct Built {
-    /// The first error of the compiler, where there is one.
-    pub outcome: Result<(), String>,
+    /// What was made, or the first error of the compiler.
+    pub outcome: Result<Made, String>,
     /// How long it took.
     pub time: Duration,
 }
@@ -108,25 +120,81 @@ impl<'a> Workshop<'a> {
             .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
             // A patch may leave something unused behind.
             .env("RUSTFLAGS", "-Awarnings");
-        if let Some(jobs) = jobs {
-            command.arg("--jobs").arg(jobs.to_string());
-        }
-        let output = command.output();
-        let output = output.map_err(|error| io::Error::other(format!("cargo: {error}")))?;
+        let output = run_cargo(&mut command, jobs)?;
+        let made = Made {
+            program: self.target().join("release/seawall-sim"),
+            dir: None,
+        };
         Ok(Built {
-            outcome: verdict(&output, "error"),
+            outcome: verdict(&output, "error").map(|()| made),
             time: start.elapsed(),
         })
+    }
+
+    /// Builds a test in the tree.
+    ///
+    /// # Errors
+    /// When `cargo` can't be run.
+    pub fn build_test(&self, test: &Test, jobs: Option<usize>) -> io::Result<Built> {
+        let start = Instant::now();
+        let mut command = Command::new(&self.cargo);
+        command
+            .args(["test", "--quiet", "--no-run"])
+            .args(["--package", &test.package, "--test", &test.name])
+            .args(["--message-format", "json-render-diagnostics"])
+            .current_dir(self.tree.path())
+            .env("CARGO_TARGET_DIR", self.target())
+            .env("RUSTFLAGS", "-Awarnings");
+        let output = run_cargo(&mut command, jobs)?;
+        let outcome = verdict(&output, "error").and_then(|()| {
+            let found = test_program(&String::from_utf8_lossy(&output.stdout));
+            found.ok_or_else(|| format!("`{test}` made no program"))
+        });
+        Ok(Built {
+            outcome,
+            time: start.elapsed(),
+        })
+    }
+
+    /// Runs a test that was built. What it prints is kept under `name`.
+    ///
+    /// # Errors
+    /// When it can't be run.
+    pub fn run_test(&self, name: &str, test: &Test, made: &Made) -> io::Result<Finding> {
+        let dir = self.scratch.join("runs").join(name);
+        std::fs::create_dir_all(&dir)?;
+        let log = dir.join(format!("test-{}.log", test.name));
+        let out = File::create(&log)?;
+        let mut child = Command::new(&made.program)
+            .current_dir(made.dir.as_deref().unwrap_or(&dir))
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break Some(status);
+            }
+            if start.elapsed() > TEST_TIME {
+                child.kill()?;
+                child.wait()?;
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
+        Ok(read_test(test, status, &text))
     }
 
     /// Runs the simulator that was built. What it saves of a failure is kept under `name`.
     ///
     /// # Errors
     /// When it can't be run.
-    pub fn run(&self, name: &str, suite: &Suite) -> io::Result<Finding> {
+    pub fn run(&self, name: &str, made: &Made, suite: &Suite) -> io::Result<Finding> {
         let dir = self.scratch.join("runs").join(name);
         std::fs::create_dir_all(&dir)?;
-        let output = Command::new(self.target().join("release/seawall-sim"))
+        let output = Command::new(&made.program)
             .arg("run")
             .arg(suite.seed.to_string())
             .args(["--seeds", &suite.seeds.to_string()])
@@ -139,6 +207,54 @@ impl<'a> Workshop<'a> {
 
     fn target(&self) -> PathBuf {
         self.scratch.join("target")
+    }
+}
+
+fn run_cargo(command: &mut Command, jobs: Option<usize>) -> io::Result<Output> {
+    if let Some(jobs) = jobs {
+        command.arg("--jobs").arg(jobs.to_string());
+    }
+    let output = command.output();
+    output.map_err(|error| io::Error::other(format!("cargo: {error}")))
+}
+
+/// The program of tests among what Cargo says that it made, and the directory of its package, where
+/// Cargo would run it.
+fn test_program(messages: &str) -> Option<Made> {
+    let messages = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut tests = messages.filter(|message| message["profile"]["test"] == true);
+    let test = tests.find(|message| message["executable"].is_string())?;
+    Some(Made {
+        program: test["executable"].as_str()?.into(),
+        dir: Some(Path::new(test["manifest_path"].as_str()?).parent()?.into()),
+    })
+}
+
+/// Reads what a test printed; no status for one that had to be stopped. Where it passed, it has to
+/// have tested something.
+fn read_test(test: &Test, status: Option<ExitStatus>, text: &str) -> Finding {
+    let exit_code = status.map_or(Some(OUT_OF_TIME), |status| status.code());
+    let name = format!("test {}", test.name);
+    let failed = text.lines().find(|line| line.ends_with("... FAILED"));
+    let is_vacuous = text.lines().any(|line| line == "running 0 tests");
+    let (property, story) = match exit_code {
+        Some(0) if is_vacuous => (Some("no tests".into()), format!("`{test}` tests nothing")),
+        Some(0) => (None, format!("`{test}` passes")),
+        Some(OUT_OF_TIME) => (Some(name), format!("`{test}` hangs")),
+        _ => {
+            let what = failed.unwrap_or("it died without a word");
+            (Some(name), format!("`{test}` fails: {what}"))
+        }
+    };
+    Finding {
+        seeds: None,
+        cpu_seconds: None,
+        property,
+        seed: None,
+        story,
+        exit_code,
     }
 }
 
@@ -168,8 +284,8 @@ fn read_finding(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Finding {
         let stderr = String::from_utf8_lossy(stderr);
         let story = stderr.lines().last().unwrap_or("it died without a word");
         return Finding {
-            seeds: 0,
-            cpu_seconds: 0.0,
+            seeds: Some(0),
+            cpu_seconds: Some(0.0),
             property: Some(property.into()),
             seed: None,
             story: story.to_owned(),
@@ -189,11 +305,8 @@ fn read_finding(status: ExitStatus, stdout: &[u8], stderr: &[u8]) -> Finding {
         _ => "nothing was caught".into(),
     });
     Finding {
-        seeds: summary.get("seeds").and_then(Value::as_u64).unwrap_or(0),
-        cpu_seconds: summary
-            .get("cpu_seconds")
-            .and_then(Value::as_f64)
-            .unwrap_or(0.0),
+        seeds: summary.get("seeds").and_then(Value::as_u64),
+        cpu_seconds: summary.get("cpu_seconds").and_then(Value::as_f64),
         property: failure("property"),
         seed: failure("seed"),
         story,
@@ -218,7 +331,7 @@ mod tests {
             "seed 0x7\n{\"seeds\":3,\"cpu_seconds\":0.5,\"failure\":{\"seed\":\"0x9\",\"property\":\"opens\",\"story\":\"no\"}}\n",
         );
         assert!(finding.is_caught() && !finding.is_clean());
-        assert_eq!((finding.seeds, finding.exit_code), (3, Some(10)));
+        assert_eq!((finding.seeds, finding.exit_code), (Some(3), Some(10)));
         assert_eq!(finding.property.as_deref(), Some("opens"));
         assert_eq!(finding.seed.as_deref(), Some("0x9"));
     }
@@ -230,6 +343,38 @@ mod tests {
         assert!(read(124, summary).is_clean());
         let vacuous = read(16, summary);
         assert!(!vacuous.is_caught() && !vacuous.is_clean());
+    }
+
+    #[test]
+    fn a_test_that_fails_or_hangs_is_a_catch_and_one_of_nothing_is_not_clean() {
+        let test = Test {
+            package: "seawall".into(),
+            name: "follow".into(),
+        };
+        let read = |code: Option<i32>, text: &str| {
+            read_test(
+                &test,
+                code.map(|code| ExitStatus::from_raw(code << 8)),
+                text,
+            )
+        };
+        assert!(read(Some(0), "running 2 tests\n").is_clean());
+        assert!(!read(Some(0), "running 0 tests\n").is_clean());
+        let failed = read(Some(101), "running 1 test\ntest a_tail ... FAILED\n");
+        assert_eq!(failed.property.as_deref(), Some("test follow"));
+        assert!(failed.story.contains("a_tail"), "{}", failed.story);
+        assert!(read(None, "").is_caught());
+    }
+
+    #[test]
+    fn the_program_of_a_test_is_found_among_messages() {
+        let messages = r#"{"reason":"compiler-artifact","profile":{"test":false},"executable":"/bin"}
+{"reason":"compiler-artifact","manifest_path":"/w/sim/Cargo.toml","profile":{"test":true},"executable":"/t/x"}
+{"reason":"build-finished"}"#;
+        let made = test_program(messages).unwrap();
+        assert_eq!(made.program, Path::new("/t/x"));
+        assert_eq!(made.dir.as_deref(), Some(Path::new("/w/sim")));
+        assert_eq!(test_program("no JSON"), None);
     }
 
     #[test]

@@ -97,8 +97,11 @@ fn row(name: &str, state: &str, finding: Option<&Finding>) -> [String; TITLES.le
     [
         name.to_owned(),
         state.to_owned(),
-        or_dash(finding.map(|finding| finding.seeds.to_string())),
-        or_dash(finding.map(|finding| format!("{:.2}", finding.cpu_seconds))),
+        or_dash(finding.and_then(|finding| finding.seeds.map(|seeds| seeds.to_string()))),
+        or_dash(finding.and_then(|finding| {
+            let seconds = finding.cpu_seconds;
+            seconds.map(|seconds| format!("{seconds:.2}"))
+        })),
         or_dash(finding.and_then(|finding| finding.property.clone())),
         or_dash(finding.and_then(|finding| finding.exit_code.map(|code| code.to_string()))),
     ]

@@ -8,12 +8,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a build of the simulator needs of a workspace.
-const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", ".cargo", "src", "sim"];
+/// What a build of the simulator, or of a test, needs of a workspace.
+const SOURCES: [&str; 6] = ["Cargo.toml", "Cargo.lock", ".cargo", "src", "sim", "tests"];
+/// What begins the line of a patch's header that names a test.
+const CAUGHT_BY: &str = "# caught by: ";
 
 /// A patch file.
 #[derive(Clone, Debug)]
@@ -22,13 +25,50 @@ pub struct Patch {
     pub name: String,
     /// Where the file is.
     pub path: PathBuf,
+    /// The test that has to notice it, where no campaign can.
+    pub test: Option<Test>,
+}
+
+/// A file of tests: `cargo test -p PACKAGE --test NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Test {
+    /// The package that it is of.
+    pub package: String,
+    /// The file's name, without its ending.
+    pub name: String,
+}
+
+impl Test {
+    /// The test that a patch names in its header; `Err` has a line that names none.
+    fn of(patch: &str) -> Result<Option<Test>, String> {
+        let header = patch.lines().take_while(|line| line.starts_with('#'));
+        let mut commands = header.filter_map(|line| line.strip_prefix(CAUGHT_BY));
+        let Some(command) = commands.next() else {
+            return Ok(None);
+        };
+        match command.split_whitespace().collect::<Vec<_>>()[..] {
+            ["cargo", "test", "-p", package, "--test", name] if commands.next().is_none() => {
+                Ok(Some(Test {
+                    package: package.to_owned(),
+                    name: name.to_owned(),
+                }))
+            }
+            _ => Err(command.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cargo test -p {} --test {}", self.package, self.name)
+    }
 }
 
 impl Patch {
     /// All patches in a directory, in the order of their names.
     ///
     /// # Errors
-    /// When the directory can't be read.
+    /// When the directory, or a patch, can't be read, or names something that is no test.
     pub fn all(dir: &Path) -> io::Result<Vec<Patch>> {
         let mut patches = Vec::new();
         for entry in fs::read_dir(dir)? {
@@ -37,9 +77,15 @@ impl Patch {
                 continue;
             }
             if let Some(name) = path.file_stem().and_then(OsStr::to_str) {
+                // A patch may have bytes of files that are not UTF-8; its header has none.
+                let text = fs::read(&path)?;
+                let test = Test::of(&String::from_utf8_lossy(&text)).map_err(|command| {
+                    io::Error::other(format!("{name}: `{command}` is not the only test"))
+                })?;
                 patches.push(Patch {
                     name: name.to_owned(),
                     path,
+                    test,
                 });
             }
         }
@@ -148,6 +194,25 @@ fn read_below(root: &Path, below: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_names_at_most_one_test() {
+        let check = |text: &str, expect: Result<Option<&str>, ()>| {
+            let found = Test::of(text).map(|test| test.map(|test| test.to_string()));
+            assert_eq!(found.as_ref().map(Option::as_deref).map_err(drop), expect);
+        };
+        let command = "cargo test -p seawall --test follow";
+        check(
+            &format!("# b\n# caught by: {command}\n\n"),
+            Ok(Some(command)),
+        );
+        check("# b\n\n# caught by: nobody\n", Ok(None));
+        check("# caught by: true\n", Err(()));
+        check(
+            &format!("# caught by: {command}\n# caught by: {command}"),
+            Err(()),
+        );
+    }
 
     #[test]
     fn a_patched_tree_is_restored() {

@@ -131,6 +131,14 @@ impl Case {
         outcome == Outcome::Cut
     }
 
+    /// Whoever makes the next call of this kind panics in it.
+    pub fn panic_at(&self, kind: CallKind) {
+        *self.trap.lock() = Watch {
+            panics: Some(kind),
+            ..Watch::default()
+        };
+    }
+
     /// How many calls `body` makes, and how many bytes it asks to read.
     pub fn cost_of<T>(&self, body: impl FnOnce() -> T) -> (u64, u64) {
         *self.trap.lock() = Watch::default();
@@ -254,6 +262,7 @@ struct Watch {
     bytes_read: u64,
     matching: u64,
     deadly: Option<(Option<CallKind>, u64, Fate)>,
+    panics: Option<CallKind>,
 }
 
 /// The gate in front of the disk.
@@ -274,6 +283,11 @@ impl Gate for Trap {
         watch.calls += 1;
         if call.kind == CallKind::Read {
             watch.bytes_read += call.len;
+        }
+        if watch.panics == Some(call.kind) {
+            watch.panics = None;
+            drop(watch);
+            panic!("as it was asked to");
         }
         let Some((kind, number, fate)) = watch.deadly else {
             return Fate::Run;
