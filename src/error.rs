@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Error::Full`] | yes: nothing was lost; the records wait in memory and the next call tries again |
 //! | [`Error::RecordTooLarge`], [`Error::EmptyBatch`], [`Error::BatchTooLarge`], [`Error::BadHold`], [`Error::NotAppended`], [`Error::NotDurable`], [`Error::BelowLowWater`] | yes: the call was refused and changed nothing |
-//! | [`Error::Corrupt`] from a reader | yes: writing goes on, but the damaged records are gone |
+//! | [`Error::Corrupt`], [`Error::UnknownType`] from a reader | yes: writing goes on, but reading ends there |
 //! | [`Error::Io`] from a reader, a listing or an unlink | yes |
 //! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
 //! | [`Error::Closed`] | no: it was closed |

@@ -17,9 +17,8 @@ use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
 use crate::format::buffer::{FrameBuffer, Place};
 use crate::format::frame::{ENTRY_HEADER_BYTES, FrameHeader, FrameKind, Records};
-use crate::format::header::{LogId, Previous};
+use crate::format::header::Previous;
 use crate::format::holds::Holds;
-use crate::format::required::RequiredTypes;
 use crate::segment::active::{ActiveSegment, Draft};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Segment};
 use crate::segment::chain::{find_segments, live_chain};
@@ -71,15 +70,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
 fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
     tracing::info!(dir = %dir.path.display(), "creating a log");
     sync_ancestors(dir)?;
-    let mut log_id = LogId::default();
-    let filled = dir.env.entropy.fill(&mut log_id);
-    filled.map_err(Error::final_io("get randomness for", &dir.path))?;
-    let next = NextSegment {
-        log_id,
-        segment_id: 1,
-        previous: Previous::default(),
-        required: RequiredTypes::default(),
-    };
+    let next = NextSegment::of_new_log(dir)?;
     let first = Lsn::ZERO.next();
     let header = next.header(dir, config, first, Lsn::ZERO, first)?;
     let active = Draft::begin(dir, config)?.publish(&header)?;

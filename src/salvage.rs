@@ -24,9 +24,8 @@ use crate::env::Env;
 use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, FrameKind, Records};
-use crate::format::header::{LogId, Previous};
 use crate::format::holds::Holds;
-use crate::format::required::{RequiredTypes, TYPES_MAX};
+use crate::format::required::TYPES_MAX;
 use crate::manager::{create_directories, take_lock};
 use crate::recovery::sync_ancestors;
 use crate::segment::active::Draft;
@@ -192,15 +191,7 @@ impl Copy {
             ..WalConfig::default()
         };
         let config = config.checked()?;
-        let mut log_id = LogId::default();
-        let filled = dir.env.entropy.fill(&mut log_id);
-        filled.map_err(Error::final_io("get randomness for", &dir.path))?;
-        let next = NextSegment {
-            log_id,
-            segment_id: 1,
-            previous: Previous::default(),
-            required: RequiredTypes::default(),
-        };
+        let next = NextSegment::of_new_log(dir)?;
         let (first, last) = (plan.low_water, plan.low_water.before());
         let header = next.header(dir, &config, first, last, first)?;
         let active = Draft::begin(dir, &config)?.publish(&header)?;

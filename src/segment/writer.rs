@@ -31,6 +31,19 @@ pub(crate) struct NextSegment {
 }
 
 impl NextSegment {
+    /// The first segment of a new log, with a fresh log id.
+    pub(crate) fn of_new_log(dir: &LogDir) -> Result<NextSegment> {
+        let mut log_id = LogId::default();
+        let filled = dir.env.entropy.fill(&mut log_id);
+        filled.map_err(Error::final_io("get randomness for", &dir.path))?;
+        Ok(NextSegment {
+            log_id,
+            segment_id: 1,
+            previous: Previous::default(),
+            required: RequiredTypes::default(),
+        })
+    }
+
     /// The next segment's header, with a fresh salt.
     pub(crate) fn header(
         &self,
