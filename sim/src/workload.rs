@@ -7,8 +7,7 @@ use std::path::Path;
 use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTail};
 
 use crate::checker::{
-    Property, Tally, Violation, closed, ensure, errors, final_failure, holds as hold_checks,
-    listing, one_writer, truncation,
+    Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
 };
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
@@ -20,6 +19,7 @@ mod batches;
 mod following;
 mod holds;
 mod readers;
+mod truncations;
 
 use following::Following;
 use readers::Held;
@@ -323,61 +323,6 @@ impl Client<'_> {
         }
     }
 
-    fn truncate(&self, eighths: u32) -> Result<Flow, Violation> {
-        let low = self.wal.low_water_lsn().as_u64();
-        let end = self.wal.durable_lsn().as_u64() + 1;
-        let asked = low + end.saturating_sub(low) * u64::from(eighths) / 8;
-        let before = self.model(|model| {
-            model.low_water.possible = model.low_water.possible.max(asked);
-            model.low_water.certain
-        });
-        let listed = self.wal.list_segments();
-        let result = self.call("truncate_before", || {
-            self.world
-                .watch_truncation(|| self.wal.truncate_before(Lsn::new(asked)))
-        })?;
-        match result {
-            Ok(result) => {
-                let deleted = &self.session.segments_truncated;
-                deleted.set(deleted.get() + result.segments_deleted);
-                let truncations = &self.session.truncations;
-                truncations.set(truncations.get() + 1);
-                let after = self.wal.low_water_lsn().as_u64();
-                let possible = self.model(|model| model.low_water.possible);
-                self.tally(|tally| {
-                    truncation::check_truncated(asked, before, after, possible, tally)
-                })?;
-                let lowest_hold = self.model(|model| {
-                    model.low_water.certain = model.low_water.certain.max(after);
-                    hold_checks::check_mark(model, after).map(|()| model.lowest_hold())
-                })?;
-                let due = asked.min(lowest_hold.unwrap_or(asked));
-                // A reader, here or beside others, may have held something back.
-                if self.is_alone && self.seat.held.borrow().is_none() {
-                    let segments = self.wal.list_segments();
-                    self.tally(|tally| truncation::check_complete(due, &listed, &segments, tally))?;
-                }
-                Ok(Flow::GoOn)
-            }
-            Err(error) => self.after_error(&error),
-        }
-    }
-
-    fn truncate_too_far(&self) -> Result<Flow, Violation> {
-        let durable = self.wal.durable_lsn().as_u64();
-        let next = self.wal.next_lsn().as_u64();
-        // Beside others the watermark may move meanwhile, so only something far off is sure.
-        let far = match self.is_alone {
-            true => durable + 2,
-            false => next + 1000,
-        };
-        let is_refusal = |error: &Error| matches!(error, Error::NotDurable { .. });
-        let result = self.call_unless("truncate_before", is_refusal, || {
-            self.wal.truncate_before(Lsn::new(far))
-        })?;
-        self.refused(Property::Truncation, result.map(drop), is_refusal)
-    }
-
     /// Checks that a call was refused in the right way, or failed as the log is poisoned.
     fn refused(
         &self,
@@ -446,6 +391,27 @@ impl Client<'_> {
         ensure(Property::Watermark, durable < next, || {
             format!("lsn {durable} is durable, but the next is only {next}")
         })?;
+        // What this life made durable, it has written, and counted.
+        let new = self.model(|model| durable.saturating_sub(model.shown_at_open()));
+        let written = self.wal.stats().records_written;
+        ensure(Property::Watermark, written >= new, || {
+            format!("{new} new records are durable, but only {written} were counted as written")
+        })?;
+        let total = self.wal.total_size_bytes();
+        let sum: u64 = self
+            .wal
+            .list_segments()
+            .iter()
+            .map(|one| one.file_size)
+            .sum();
+        ensure(Property::Listing, !self.is_alone || total == sum, || {
+            format!("the segments have {sum} bytes, but {total} are told")
+        })?;
+        ensure(
+            Property::Listing,
+            self.wal.wal_dir() == Path::new(LOG_DIR),
+            || format!("the log is said to be in {}", self.wal.wal_dir().display()),
+        )?;
         Ok(Flow::GoOn)
     }
 }
