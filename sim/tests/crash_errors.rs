@@ -10,6 +10,8 @@
 #[path = "crash_support/case.rs"]
 mod case;
 
+#![allow(clippy::disallowed_methods)] // Real threads, where the simulator's can not do.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
