@@ -7,10 +7,10 @@
 //! is as if it had not been asked for: holds, truncations, closes, and what a tail has read of it.
 //! *Not verified:* errors at every call, and all at once: that is what the campaigns are for.
 
+#![allow(clippy::disallowed_methods)] // One case needs a real thread.
+
 #[path = "crash_support/case.rs"]
 mod case;
-
-#![allow(clippy::disallowed_methods)] // Real threads, where the simulator's can not do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
