@@ -11,6 +11,7 @@
 //! acknowledged behind it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::env::sync::{Condvar, Mutex, MutexGuard};
 use crate::error::{Error, Result};
@@ -61,7 +62,7 @@ impl Committer {
                 stage: Stage::Open,
                 failed: None,
                 catalog,
-                holds: writer.holds().clone(),
+                holds: Arc::clone(writer.holds()),
                 stats: writer.stats(),
                 unknown_skipped: 0,
                 tails: BTreeMap::new(),
@@ -241,6 +242,7 @@ impl Committer {
             queue = self.until_unled(queue)?;
             // More than one turn where an earlier one left its frame staged for want of space.
             if queue.durable >= target {
+                queue = self.lead(queue, Writer::start_to_seal)?;
                 return self.lead(queue, Writer::seal).map(drop);
             }
             queue = self.lead(queue, Writer::write_and_sync)?;

@@ -236,7 +236,7 @@ impl Error {
         }
     }
 
-    /// Wraps an error of a sync or a rename: there a full disk is no better than any other
+    /// Wraps an error of a sync, of a name or of another change: there a full disk is no better than any other
     /// error, since what was written before may be lost.
     // Source: fsync(2), ERRORS: ENOSPC and EDQUOT are reported for data written earlier.
     pub(crate) fn final_io(

@@ -16,9 +16,8 @@ use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
 use crate::format::buffer::{FrameBuffer, Place};
-use crate::format::frame::{ENTRY_HEADER_BYTES, FrameHeader, FrameKind, Records};
+use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::header::Previous;
-use crate::format::holds::Holds;
 use crate::segment::active::{ActiveSegment, Draft};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Segment};
 use crate::segment::chain::{find_segments, live_chain};
@@ -76,7 +75,7 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
     let active = Draft::begin(dir, config)?.publish(&header)?;
     let kept = Kept {
         low_water: first,
-        holds: Holds::default(),
+        holds: Arc::default(),
     };
     Ok(hand_over(dir, config, VecDeque::new(), active, kept))
 }
@@ -190,25 +189,27 @@ impl Recovery<'_> {
                 offset: draft.end(),
                 last_lsn,
                 durable_lsn: tail.proven,
+                durable_end: 0,
                 low_water_lsn: tail.kept.low_water,
             }))?;
             last_lsn = buffer.last_lsn();
             buffer.clear();
             Ok(())
         };
-        // The records are gathered anew: their frames may be small, and the blocks larger now.
+        // The records are gathered anew: their frames may be small, and the blocks larger now. What
+        // was one frame stays in one, so that batches stay whole.
         let room = self.config.tuning.write_buffer_size;
         let mut buffer = FrameBuffer::with_capacity(room);
         let copied = self.each_unproven(|_, frame, body| {
+            if frame.record_count == 0 {
+                return Ok(());
+            }
+            let fits = buffer.body_bytes() + body.len() <= room && !frame.is_after_gap;
+            if !buffer.is_empty() && !fits {
+                write(&mut buffer)?;
+            }
             let mut records = Records::of(frame);
             while let Some((record, payload)) = records.next(body) {
-                let bytes = ENTRY_HEADER_BYTES + payload.len();
-                let fits = buffer.is_empty()
-                    || buffer.body_bytes() + bytes <= room
-                        && record.lsn == buffer.last_lsn().next().as_u64();
-                if !fits {
-                    write(&mut buffer)?;
-                }
                 buffer.push(
                     Lsn::new(record.lsn),
                     record.record_type,
@@ -328,6 +329,7 @@ impl Recovery<'_> {
             offset,
             last_lsn: frame.first_lsn.before(),
             durable_lsn: frame.durable_lsn,
+            durable_end: frame.durable_end,
             low_water_lsn: frame.low_water_lsn,
         };
         let bytes = buffer.encode_again(frame, body, &place);

@@ -201,7 +201,7 @@ impl Copy {
         };
         let kept = Kept {
             low_water: first,
-            holds: Holds::default(),
+            holds: Arc::default(),
         };
         Ok(Copy {
             writer: Writer::new(Arc::clone(dir), config, Some(active), next, last, kept),
@@ -222,7 +222,7 @@ impl Copy {
             let Step::Frame { offset, frame } = step else {
                 continue;
             };
-            if !source.extent.holds(offset, &frame) || frame.last_lsn() >= source.below {
+            if !source.extent.holds(offset) || frame.last_lsn() >= source.below {
                 continue;
             }
             let body = walk.reader.body(&frame);
@@ -283,8 +283,8 @@ impl Copy {
 
     /// Makes the new log durable, as one that was closed.
     fn finish(mut self, promise: Lsn, damage: Report) -> Result<Salvaged> {
-        if self.holds != *self.writer.holds() {
-            self.writer.write_holds(self.holds.clone())?;
+        if self.holds != **self.writer.holds() {
+            self.writer.write_holds(Arc::new(self.holds.clone()))?;
         }
         self.writer.seal()?;
         self.miss_until(promise.next());

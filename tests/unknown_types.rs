@@ -43,6 +43,7 @@ fn change_type(path: &Path, record_type: u16) {
         offset: BLOCK as u64,
         last_lsn: Lsn::new(record.lsn - 1),
         durable_lsn: frame.durable_lsn,
+        durable_end: frame.durable_end,
         low_water_lsn: frame.low_water_lsn,
     });
     bytes[BLOCK..BLOCK + again.len()].copy_from_slice(again);

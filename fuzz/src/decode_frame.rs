@@ -20,6 +20,7 @@ pub fn segment() -> SegmentHeader {
         segment_id: 3,
         first_lsn: Lsn::new(10),
         durable_lsn: Lsn::new(9),
+        durable_end: 512,
         low_water_lsn: Lsn::new(1),
         previous: Previous::default(),
         block_bytes: 512,
@@ -90,6 +91,7 @@ fn check_frame(image: &[u8]) {
         offset: OFFSET,
         last_lsn: Lsn::new(last - u64::from(header.is_after_gap)),
         durable_lsn: header.durable_lsn,
+        durable_end: header.durable_end,
         low_water_lsn: header.low_water_lsn,
     };
     let again = match buffer.is_empty() {
@@ -114,7 +116,6 @@ fn fix_frame(image: &mut [u8]) {
     }
     let segment = segment();
     image[0..4].copy_from_slice(b"WALf");
-    image[8..16].copy_from_slice(&segment.segment_id.to_le_bytes());
     image[16..24].copy_from_slice(&OFFSET.to_le_bytes());
     seal_frame(image, &segment);
 }
@@ -127,6 +128,7 @@ pub fn seal_frame(image: &mut [u8], segment: &SegmentHeader) {
         header[56..60].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
     }
     let salted = crc32c::crc32c(&segment.salt);
-    let checksum = crc32c::crc32c_append(salted, &header[..FRAME_HEADER_BYTES - 4]);
+    let placed = crc32c::crc32c_append(salted, &segment.segment_id.to_le_bytes());
+    let checksum = crc32c::crc32c_append(placed, &header[..FRAME_HEADER_BYTES - 4]);
     header[FRAME_HEADER_BYTES - 4..].copy_from_slice(&checksum.to_le_bytes());
 }

@@ -141,6 +141,7 @@ impl Builder {
             segment_id: id_now,
             first_lsn: Lsn::new(input.number(self.next_lsn)),
             durable_lsn: Lsn::new(input.number(self.next_lsn.wrapping_sub(1))),
+            durable_end: input.number(block),
             low_water_lsn: Lsn::new(input.number(self.low_water)),
             previous: Previous {
                 segment_id: input.number(id),
@@ -201,7 +202,7 @@ impl Builder {
         let count = input.number(count) as u32;
         let mut frame = b"WALf".to_vec();
         frame.extend((input.number(kind) as u32).to_le_bytes());
-        frame.extend(current.header.segment_id.to_le_bytes());
+        frame.extend(input.number(file.len() as u64).to_le_bytes());
         frame.extend((file.len() as u64).to_le_bytes());
         frame.extend(first.to_le_bytes());
         frame.extend(count.to_le_bytes());

@@ -27,7 +27,7 @@ pub(super) struct Queue {
     pub(super) failed: Option<Arc<Error>>,
     pub(super) catalog: Catalog,
     /// The durable holds.
-    pub(super) holds: Holds,
+    pub(super) holds: Arc<Holds>,
     /// What the writer counted, up to its last turn.
     pub(super) stats: WalStats,
     /// Records of unknown optional types that replays have passed over.

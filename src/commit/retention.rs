@@ -2,6 +2,7 @@
 //! before anything relies on it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{Committer, QueueGuard};
 use crate::error::{Error, Result};
@@ -49,10 +50,7 @@ impl Committer {
         }
         // Raised before the turn, so that no reader pins what is about to go.
         queue.readable_from = low_water;
-        let marked = self.lead(queue, |writer| {
-            writer.write_staged()?;
-            writer.write_mark(low_water)
-        });
+        let marked = self.lead(queue, |writer| writer.write_mark(low_water));
         match marked {
             Ok(mut queue) => {
                 queue.low_water = low_water;
@@ -84,7 +82,7 @@ impl Committer {
                 low_water: queue.readable_from,
             });
         }
-        let mut holds = queue.holds.clone();
+        let mut holds = Holds::clone(&queue.holds);
         holds.set(name, lsn);
         if holds.len() > HOLDS_MAX {
             return Err(Error::BadHold {
@@ -97,7 +95,7 @@ impl Committer {
     /// Takes a hold away, durably; `false` when there was none of this name.
     pub(crate) fn release_hold(&self, name: &str) -> Result<bool> {
         let queue = self.lock_open_and_unled()?;
-        let mut holds = queue.holds.clone();
+        let mut holds = Holds::clone(&queue.holds);
         if !holds.release(name) {
             return Ok(false);
         }
@@ -106,19 +104,17 @@ impl Committer {
     }
 
     fn change_holds(&self, queue: QueueGuard<'_>, holds: Holds) -> Result<()> {
-        if holds == queue.holds {
+        if holds == *queue.holds {
             return Ok(());
         }
-        let written = holds.clone();
-        let mut queue = self.lead(queue, |writer| {
-            writer.write_staged()?;
-            writer.write_holds(written)
-        })?;
+        let holds = Arc::new(holds);
+        let written = Arc::clone(&holds);
+        let mut queue = self.lead(queue, |writer| writer.write_holds(written))?;
         queue.holds = holds;
         Ok(())
     }
 
-    pub(crate) fn holds(&self) -> Holds {
-        self.queue.lock().holds.clone()
+    pub(crate) fn holds(&self) -> Arc<Holds> {
+        Arc::clone(&self.queue.lock().holds)
     }
 }

@@ -21,6 +21,8 @@ pub struct Place<'a> {
     pub last_lsn: Lsn,
     /// See [`FrameHeader::durable_lsn`].
     pub durable_lsn: Lsn,
+    /// See [`FrameHeader::durable_end`].
+    pub durable_end: u64,
     /// See [`FrameHeader::low_water_lsn`].
     pub low_water_lsn: Lsn,
 }
@@ -174,6 +176,7 @@ impl FrameBuffer {
     ) -> &[u8] {
         let block_bytes = place.segment.block_bytes;
         assert_eq!(place.offset % u64::from(block_bytes), 0);
+        assert!(place.durable_end <= place.offset);
         let padded = self.file_bytes(block_bytes) as usize;
         self.bytes.grow(padded, self.len);
         let frame = self.bytes.first_mut(padded);
@@ -184,7 +187,7 @@ impl FrameBuffer {
         header[0..4].copy_from_slice(&MAGIC);
         header[4..6].copy_from_slice(&(kind as u16).to_le_bytes());
         header[6..8].copy_from_slice(&flags.to_le_bytes());
-        header[8..16].copy_from_slice(&place.segment.segment_id.to_le_bytes());
+        header[8..16].copy_from_slice(&place.durable_end.to_le_bytes());
         header[16..24].copy_from_slice(&place.offset.to_le_bytes());
         header[24..32].copy_from_slice(&first_lsn.as_u64().to_le_bytes());
         header[32..36].copy_from_slice(&self.record_count.to_le_bytes());
@@ -234,6 +237,7 @@ mod tests {
             salt: [7; 16],
             key_id: 0,
             key_check: [0; 16],
+            durable_end: 512,
             required: RequiredTypes::default(),
         }
     }
@@ -244,6 +248,7 @@ mod tests {
             offset: 1024,
             last_lsn: Lsn::new(9),
             durable_lsn: Lsn::new(9),
+            durable_end: 512,
             low_water_lsn: Lsn::new(2),
         }
     }

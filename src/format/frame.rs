@@ -1,8 +1,8 @@
 //! Frames: the records of one group commit, written with one write, valid as a whole or not at all.
 //!
 //! A frame header has a checksum of its own, which covers the body's, so that no length is used
-//! before a checksum covers it. The header's checksum starts from the segment's salt and covers
-//! segment and offset: a frame's image elsewhere (in a payload, in another segment, at another
+//! before a checksum covers it. The header's checksum starts from the segment's salt and number and
+//! covers the offset: a frame's image elsewhere (in a payload, in another segment, at another
 //! offset) is no frame.
 
 use super::header::SegmentHeader;
@@ -51,6 +51,9 @@ pub struct FrameHeader {
     pub body_bytes: u32,
     /// The promise: every record up to this LSN was durable when this frame was written.
     pub durable_lsn: Lsn,
+    /// The promise in bytes: so was every frame of this segment that ends at or before this
+    /// offset, those without records included.
+    pub durable_end: u64,
     /// Records below this LSN were truncated.
     pub low_water_lsn: Lsn,
     body_checksum: u32,
@@ -95,7 +98,6 @@ impl FrameHeader {
         let bytes = bytes.get(..FRAME_HEADER_BYTES).ok_or(NotAFrame::Short)?;
         if bytes[0..4] != MAGIC
             || u32_at(bytes, HEADER_CHECKSUM_AT) != header_checksum(bytes, segment)
-            || u64_at(bytes, 8) != segment.segment_id
             || u64_at(bytes, 16) != offset
         {
             return Err(NotAFrame::Header);
@@ -115,10 +117,11 @@ impl FrameHeader {
             record_count: u32_at(bytes, 32),
             body_bytes: u32_at(bytes, 36),
             durable_lsn: Lsn::new(u64_at(bytes, 40)),
+            durable_end: u64_at(bytes, 8),
             low_water_lsn: Lsn::new(u64_at(bytes, 48)),
             body_checksum: u32_at(bytes, 56),
         };
-        match header.is_sound() {
+        match header.is_sound() && header.durable_end <= offset {
             true => Ok(header),
             false => Err(NotAFrame::Contents),
         }
@@ -197,7 +200,8 @@ impl FrameHeader {
 
 pub(super) fn header_checksum(bytes: &[u8], segment: &SegmentHeader) -> u32 {
     let salted = crc32c::crc32c(&segment.salt);
-    crc32c::crc32c_append(salted, &bytes[..HEADER_CHECKSUM_AT])
+    let placed = crc32c::crc32c_append(salted, &segment.segment_id.to_le_bytes());
+    crc32c::crc32c_append(placed, &bytes[..HEADER_CHECKSUM_AT])
 }
 
 /// A place among the records of a frame's body.
@@ -254,6 +258,7 @@ mod tests {
                 record_count: 1,
                 body_bytes: body.len() as u32,
                 durable_lsn: Lsn::ZERO,
+                durable_end: 0,
                 low_water_lsn: Lsn::new(1),
                 body_checksum: crc32c::crc32c(&body),
             };

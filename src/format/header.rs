@@ -13,7 +13,8 @@ pub const HEADER_BYTES: usize = 512;
 
 const MAGIC: [u8; 8] = *b"SEAWALL\0";
 const REQUIRED_AT: usize = 138;
-const ZEROS_AT: usize = REQUIRED_AT + REQUIRED_BYTES;
+const DURABLE_END_AT: usize = REQUIRED_AT + REQUIRED_BYTES;
+const ZEROS_AT: usize = DURABLE_END_AT + 8;
 const CHECKSUM_AT: usize = HEADER_BYTES - 4;
 
 /// Which log a segment belongs to: random, made when the log is created.
@@ -30,6 +31,8 @@ pub struct SegmentHeader {
     pub first_lsn: Lsn,
     /// All records up to this LSN were durable when the segment got its name.
     pub durable_lsn: Lsn,
+    /// So were the frames up to this offset in bytes.
+    pub durable_end: u64,
     /// Records below this LSN were truncated and may be missing.
     pub low_water_lsn: Lsn,
     /// Where the records before `first_lsn` end.
@@ -90,7 +93,8 @@ impl SegmentHeader {
         bytes[104..120].copy_from_slice(&self.key_check);
         bytes[120..136].copy_from_slice(&self.previous.salt);
         bytes[136..138].copy_from_slice(&u16::from(self.previous.is_sealed).to_le_bytes());
-        bytes[REQUIRED_AT..ZEROS_AT].copy_from_slice(&self.required.encode());
+        bytes[REQUIRED_AT..DURABLE_END_AT].copy_from_slice(&self.required.encode());
+        bytes[DURABLE_END_AT..ZEROS_AT].copy_from_slice(&self.durable_end.to_le_bytes());
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -137,6 +141,7 @@ impl SegmentHeader {
             segment_id: u64_at(bytes, 32),
             first_lsn: Lsn::new(u64_at(bytes, 40)),
             durable_lsn: Lsn::new(u64_at(bytes, 48)),
+            durable_end: u64_at(bytes, DURABLE_END_AT),
             low_water_lsn: Lsn::new(u64_at(bytes, 56)),
             previous: Previous {
                 segment_id: u64_at(bytes, 64),
@@ -181,6 +186,7 @@ mod tests {
             segment_id: 7,
             first_lsn: Lsn::new(100),
             durable_lsn: Lsn::new(104),
+            durable_end: 12288,
             low_water_lsn: Lsn::new(50),
             previous: Previous {
                 segment_id: 6,

@@ -10,6 +10,9 @@ pub const HOLD_NAME_BYTES_MAX: usize = 255;
 /// How many holds a log has at most.
 pub const HOLDS_MAX: usize = 1000;
 
+/// What that comes to: a name's length, a name, a number for each, and their count.
+const HOLDS_BYTES_MAX: usize = HOLDS_MAX * (3 + HOLD_NAME_BYTES_MAX + 9) + 5;
+
 /// All holds of a log, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holds {
@@ -63,6 +66,10 @@ impl Holds {
 
     /// Reads a body back; `None` when it is not one, or breaks a limit.
     pub fn decode(body: &[u8]) -> Option<Holds> {
+        // So that hostile bytes can't make a map that is far larger than they are.
+        if body.len() > HOLDS_BYTES_MAX {
+            return None;
+        }
         let numbers: BTreeMap<String, u64> = rmp_serde::from_slice(body).ok()?;
         let is_sound = |(name, &lsn): (&String, &u64)| {
             name.len() <= HOLD_NAME_BYTES_MAX && lsn > 0 && lsn < NUMBER_LIMIT

@@ -243,6 +243,7 @@ impl Planner<'_> {
             segment_id,
             first_lsn,
             durable_lsn: first_lsn.before(),
+            durable_end: 0,
             low_water_lsn: Lsn::ZERO.next(),
             previous: Previous::default(),
             block_bytes,
@@ -287,7 +288,10 @@ impl Planner<'_> {
             Some(_) => header.low_water_lsn,
             None => low_water(&mut source.walk(self.dir)?, &extent)?,
         });
-        plan.promise = plan.promise.max(header.durable_lsn).max(extent.promise());
+        plan.promise = plan
+            .promise
+            .max(header.durable_lsn)
+            .max(extent.promise().lsn);
         if plan.sources.is_empty() {
             plan.block_bytes = header.block_bytes;
         }

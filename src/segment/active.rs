@@ -4,7 +4,8 @@
 //! synced; only then does it take its first record. One handle stays open all that time, so
 //! that no error of the kernel's write-back can pass unseen between two opens.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::LogDir;
@@ -38,7 +39,7 @@ impl Draft<'_> {
             direct: config.use_direct_io,
         };
         let mut created = uninterrupted(|| dir.env.vfs.open(&path, how));
-        if matches!(&created, Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists) {
+        if matches!(&created, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
             // What a crash, or an attempt that failed, left behind.
             dir.remove(&path)?;
             created = uninterrupted(|| dir.env.vfs.open(&path, how));
@@ -81,6 +82,7 @@ impl Draft<'_> {
             offset: self.end,
             last_lsn: header.first_lsn.before(),
             durable_lsn: header.first_lsn.before(),
+            durable_end: 0,
             low_water_lsn: header.low_water_lsn,
         };
         let body = holds.encode();
@@ -105,6 +107,10 @@ impl Draft<'_> {
     /// # Errors
     /// As [`Draft::append`].
     pub(crate) fn publish(self, header: &SegmentHeader) -> Result<ActiveSegment> {
+        let header = SegmentHeader {
+            durable_end: self.end,
+            ..*header
+        };
         let block_bytes = header.block_bytes as usize;
         let mut block = AlignedBytes::zeroed(block_bytes);
         block
@@ -116,16 +122,37 @@ impl Draft<'_> {
             .sync_all()
             .map_err(Error::final_io("sync", &from))?;
         let path = self.dir.segment_path(header.segment_id, header.first_lsn);
-        let renamed = self.dir.env.vfs.rename(&from, &path);
-        renamed.map_err(Error::final_io("rename", &from))?;
+        self.rename(&from, &path)?;
         self.dir.sync()?;
         Ok(ActiveSegment {
             file: self.file,
-            header: *header,
+            header,
             path,
             end: self.end,
+            synced_end: self.end,
             is_synced: true,
+            next_write: NextWrite::Free,
         })
+    }
+}
+
+impl Draft<'_> {
+    /// Gives the segment its name. A directory without space for it is as a disk without space for
+    /// the segment, if the name is not there all the same.
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let vfs = &self.dir.env.vfs;
+        let Err(error) = vfs.rename(from, to) else {
+            return Ok(());
+        };
+        let is_absent = |path: &Path| {
+            let found = uninterrupted(|| vfs.metadata(path));
+            found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        if error.kind() == ErrorKind::StorageFull && is_absent(to) {
+            self.dir.remove(from)?;
+            return Err(Error::io("rename", from)(error));
+        }
+        Err(Error::final_io("rename", from)(error))
     }
 }
 
@@ -135,7 +162,21 @@ pub(crate) struct ActiveSegment {
     header: SegmentHeader,
     path: PathBuf,
     end: u64,
+    // What a sync has covered.
+    synced_end: u64,
     is_synced: bool,
+    next_write: NextWrite,
+}
+
+/// What the next write has to heed, so that no crash brings back a frame that was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NextWrite {
+    Free,
+    /// A write failed at the end and may have left a frame there, or a part of one.
+    OverLeftovers,
+    /// What was written over leftovers is not durable yet: a crash could leave either, and of
+    /// what stands behind only one can follow.
+    AfterSync,
 }
 
 impl ActiveSegment {
@@ -152,18 +193,34 @@ impl ActiveSegment {
         self.end
     }
 
+    /// Up to where a sync has covered the segment, in bytes.
+    pub(crate) fn synced_end(&self) -> u64 {
+        self.synced_end
+    }
+
     /// Whether a sync has covered all that was appended.
     pub(crate) fn is_synced(&self) -> bool {
         self.is_synced
     }
 
     /// Writes a frame at the end; it is not durable before the next sync. After an error the
-    /// end is where it was, and the next frame goes over what was left there.
+    /// end is where it was, and the next frame goes over what was left there; that one is then
+    /// synced before another one follows.
     pub(crate) fn append(&mut self, frame: &[u8]) -> Result<()> {
         assert_eq!(frame.len() as u64 % u64::from(self.header.block_bytes), 0);
+        if self.next_write == NextWrite::AfterSync {
+            self.sync()?;
+        }
         self.is_synced = false;
-        write_all(&*self.file, self.end, frame).map_err(Error::io("write", &self.path))?;
+        let written = write_all(&*self.file, self.end, frame);
+        if written.is_err() {
+            self.next_write = NextWrite::OverLeftovers;
+        }
+        written.map_err(Error::io("write", &self.path))?;
         self.end += frame.len() as u64;
+        if self.next_write == NextWrite::OverLeftovers {
+            self.next_write = NextWrite::AfterSync;
+        }
         Ok(())
     }
 
@@ -172,6 +229,10 @@ impl ActiveSegment {
         let synced = self.file.sync_data();
         synced.map_err(Error::final_io("sync", &self.path))?;
         self.is_synced = true;
+        self.synced_end = self.end;
+        if self.next_write == NextWrite::AfterSync {
+            self.next_write = NextWrite::Free;
+        }
         Ok(())
     }
 }

@@ -57,6 +57,39 @@ pub(crate) struct Stop {
     pub(crate) why: NotAFrame,
 }
 
+/// What was durable, by the word of something that was written later.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Promise {
+    /// Every record up to this one.
+    pub(crate) lsn: Lsn,
+    /// Every frame of the segment that ends at or before this offset.
+    pub(crate) end: u64,
+}
+
+impl Promise {
+    pub(crate) fn of_header(header: &SegmentHeader) -> Promise {
+        Promise {
+            lsn: header.durable_lsn,
+            end: header.durable_end,
+        }
+    }
+
+    pub(crate) fn of_frame(frame: &FrameHeader) -> Promise {
+        Promise {
+            lsn: frame.durable_lsn,
+            end: frame.durable_end,
+        }
+    }
+
+    /// Both promises together.
+    pub(crate) fn or(self, other: Promise) -> Promise {
+        Promise {
+            lsn: self.lsn.max(other.lsn),
+            end: self.end.max(other.end),
+        }
+    }
+}
+
 /// A cursor over the frames of one segment.
 pub(crate) struct FrameReader {
     file: Arc<dyn File>,
@@ -182,13 +215,13 @@ impl FrameReader {
         ))
     }
 
-    /// The highest promise in a frame header that holds at any block boundary from `offset` on:
-    /// true wherever it stands. [`Lsn::ZERO`] when there is none.
-    pub(crate) fn promise_from(&mut self, mut offset: u64) -> Result<Lsn> {
-        let mut promise = Lsn::ZERO;
+    /// What the headers of frames at any block boundary from `offset` on promise: true wherever
+    /// they stand.
+    pub(crate) fn promise_from(&mut self, mut offset: u64) -> Result<Promise> {
+        let mut promise = Promise::default();
         while offset < self.file_bytes {
             if let Ok(frame) = self.header_at(offset)? {
-                promise = promise.max(frame.durable_lsn);
+                promise = promise.or(Promise::of_frame(&frame));
             }
             offset += u64::from(self.header.block_bytes);
         }

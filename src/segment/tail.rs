@@ -3,9 +3,10 @@
 //! It only reads. The rules are in the format's description, "The end of the log".
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::catalog::{Entry, LogDir};
-use super::reader::{FrameReader, Stop};
+use super::reader::{FrameReader, Promise, Stop};
 use super::writer::Kept;
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
@@ -18,7 +19,7 @@ use crate::types::{Lsn, RecordHeader, RecordType};
 pub(crate) struct Tail {
     /// The last LSN that something says was durable.
     pub(crate) proven: Lsn,
-    /// The offset behind the last frame of proven records.
+    /// The offset behind the last frame that was durable.
     pub(crate) proven_end: u64,
     /// The last LSN in a valid frame.
     pub(crate) valid: Lsn,
@@ -41,14 +42,13 @@ impl Kept {
     pub(crate) fn see(&mut self, frame: &FrameHeader, body: &[u8]) {
         self.low_water = self.low_water.max(frame.low_water_lsn);
         if frame.kind == FrameKind::Holds {
-            self.holds = Holds::decode(body).expect("the frame was checked");
+            self.holds = Arc::new(Holds::decode(body).expect("the frame was checked"));
         }
     }
 }
 
 /// A valid frame that nothing has proven so far.
 struct Unproven {
-    first_lsn: Lsn,
     last_lsn: Lsn,
     end: u64,
     kept: Kept,
@@ -64,7 +64,7 @@ impl Tail {
         let mut reader = FrameReader::open(dir, &last.segment.path, header)?;
         let kept = Kept {
             low_water: header.low_water_lsn,
-            holds: Holds::default(),
+            holds: Arc::default(),
         };
         let mut tail = Tail {
             proven: header.durable_lsn,
@@ -83,6 +83,7 @@ impl Tail {
             lsn: tail.valid.next(),
             why: why.why(),
         };
+        let mut promise = Promise::of_header(header);
         let mut unproven = VecDeque::new();
         let stop = loop {
             let offset = reader.offset();
@@ -91,51 +92,36 @@ impl Tail {
                 Ok(_) => return Err(corrupt(&tail, offset, NotAFrame::Contents)),
                 Err(stop) => break stop,
             };
-            tail.proven = tail.proven.max(frame.durable_lsn);
+            promise = promise.or(Promise::of_frame(&frame));
+            tail.settle(promise, &mut unproven);
             let body = reader.body(&frame);
             tail.kept.see(&frame, body);
             if frame.kind == FrameKind::Footer {
-                tail.is_sealed = tail.proven >= tail.valid;
+                tail.is_sealed = frame.durable_end == offset;
                 let why = NotAFrame::Short;
                 break Stop { offset, why };
             }
+            tail.see_types(&frame, body);
             tail.valid = frame.last_lsn();
             tail.end = reader.offset();
-            // A frame without records has no LSN of its own that could be proven: it counts as
-            // proven only with a later one that has.
-            if frame.record_count > 0 {
-                tail.see_types(&frame, body);
-                unproven.push_back(Unproven {
-                    first_lsn: frame.first_lsn,
-                    last_lsn: tail.valid,
-                    end: tail.end,
-                    kept: tail.kept.clone(),
-                });
-                tail.settle(&mut unproven);
-            }
+            unproven.push_back(Unproven {
+                last_lsn: tail.valid,
+                end: tail.end,
+                kept: tail.kept.clone(),
+            });
         };
         // From the stop on: there may be a header whose body is torn. Where frames start is known, so
         // each block is looked at once.
-        let beyond = reader.promise_from(stop.offset)?;
-        tail.proven = tail.proven.max(beyond);
-        if tail.proven > tail.valid || stop.why == NotAFrame::Contents {
+        promise = promise.or(reader.promise_from(stop.offset)?);
+        if promise.lsn > tail.valid || promise.end > stop.offset || stop.why == NotAFrame::Contents
+        {
             return Err(corrupt(&tail, stop.offset, stop.why));
         }
-        tail.settle(&mut unproven);
-        // Syncs cover whole frames, so no promise ends within one.
-        match unproven.front() {
-            Some(frame) if frame.first_lsn <= tail.proven => {
-                Err(corrupt(&tail, tail.proven_end, NotAFrame::Contents))
-            }
-            Some(_) => Ok(tail),
-            None => {
-                if tail.is_sealed {
-                    // A footer was written when all before it was durable, marks included.
-                    tail.proven_end = tail.end;
-                    tail.proven_kept = tail.kept.clone();
-                }
-                Ok(tail)
-            }
+        tail.settle(promise, &mut unproven);
+        // The two promises of a frame speak of the same sync.
+        match tail.proven < promise.lsn {
+            true => Err(corrupt(&tail, tail.proven_end, NotAFrame::Contents)),
+            false => Ok(tail),
         }
     }
 
@@ -153,15 +139,16 @@ impl Tail {
         }
     }
 
-    /// Moves `proven_end` over the frames that are proven by now.
-    fn settle(&mut self, unproven: &mut VecDeque<Unproven>) {
-        while let Some(frame) = unproven.front() {
-            if frame.last_lsn > self.proven {
-                break;
-            }
+    /// Moves the proven end over the frames that are proven by now.
+    fn settle(&mut self, promise: Promise, unproven: &mut VecDeque<Unproven>) {
+        while unproven
+            .front()
+            .is_some_and(|frame| frame.end <= promise.end)
+        {
+            let frame = unproven.pop_front().expect("it was just looked at");
+            self.proven = self.proven.max(frame.last_lsn);
             self.proven_end = frame.end;
-            self.proven_kept = frame.kept.clone();
-            unproven.pop_front();
+            self.proven_kept = frame.kept;
         }
     }
 

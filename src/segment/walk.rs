@@ -5,7 +5,7 @@
 //! frame's checksums cover its place, so what is found there is what was written there. Each
 //! byte is read a bounded number of times, whatever the file holds.
 
-use super::reader::{FrameReader, Stop};
+use super::reader::{FrameReader, Promise, Stop};
 use crate::error::Result;
 use crate::format::frame::{FrameHeader, FrameKind, NotAFrame};
 use crate::format::header::SegmentHeader;
@@ -93,7 +93,7 @@ pub(crate) enum Extent {
     /// Nobody says where it ends. What is valid from its beginning on is what an open would take;
     /// behind the first damage only what a promise in the same file covers, since what is above
     /// may have been cut and its LSNs given to other records.
-    Proven { stop: u64, promise: Lsn },
+    Proven { stop: u64, promise: Promise },
 }
 
 impl Extent {
@@ -101,7 +101,7 @@ impl Extent {
     pub(crate) fn of_open_end(reader: FrameReader, header: &SegmentHeader) -> Result<Extent> {
         let mut reader = reader;
         let start = reader.offset();
-        let promise = reader.promise_from(start)?.max(header.durable_lsn);
+        let promise = reader.promise_from(start)?.or(Promise::of_header(header));
         let mut last = header.first_lsn.before();
         loop {
             let stop = reader.offset();
@@ -114,18 +114,18 @@ impl Extent {
         }
     }
 
-    /// Whether the frame at `offset` is part of the log.
-    pub(crate) fn holds(&self, offset: u64, frame: &FrameHeader) -> bool {
+    /// Whether the frame at `offset` is part of the log. It was durable, or it was not, as a whole.
+    pub(crate) fn holds(&self, offset: u64) -> bool {
         match self {
             Extent::Whole => true,
-            Extent::Proven { stop, promise } => offset < *stop || frame.last_lsn() <= *promise,
+            Extent::Proven { stop, promise } => offset < *stop.max(&promise.end),
         }
     }
 
     /// The highest promise that was looked for.
-    pub(crate) fn promise(&self) -> Lsn {
+    pub(crate) fn promise(&self) -> Promise {
         match self {
-            Extent::Whole => Lsn::ZERO,
+            Extent::Whole => Promise::default(),
             Extent::Proven { promise, .. } => *promise,
         }
     }
@@ -136,7 +136,7 @@ pub(crate) fn low_water(walk: &mut Walk, extent: &Extent) -> Result<Lsn> {
     let mut low_water = walk.header.low_water_lsn;
     while let Some(step) = walk.next()? {
         match step {
-            Step::Frame { offset, frame } if extent.holds(offset, &frame) => {
+            Step::Frame { offset, frame } if extent.holds(offset) => {
                 low_water = low_water.max(frame.low_water_lsn);
             }
             Step::Frame { .. } | Step::Damage { .. } => {}

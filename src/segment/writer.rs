@@ -67,6 +67,7 @@ impl NextSegment {
             salt,
             key_id: 0,
             key_check: [0; 16],
+            durable_end: 0,
             required: self.required,
         })
     }
@@ -76,7 +77,7 @@ impl NextSegment {
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) low_water: Lsn,
-    pub(crate) holds: Holds,
+    pub(crate) holds: Arc<Holds>,
 }
 
 /// The writer of the log's frames.
@@ -93,7 +94,7 @@ pub(crate) struct Writer {
     // Records below this may be missing; goes into every frame.
     low_water: Lsn,
     // Goes into a frame whenever it changes, and into every new segment.
-    holds: Holds,
+    holds: Arc<Holds>,
     // Frames up to here were written.
     written: Lsn,
     // Frames up to here were covered by a sync. Never above `written`.
@@ -144,7 +145,7 @@ impl Writer {
         self.low_water
     }
 
-    pub(crate) fn holds(&self) -> &Holds {
+    pub(crate) fn holds(&self) -> &Arc<Holds> {
         &self.holds
     }
 
@@ -172,6 +173,7 @@ impl Writer {
             offset: active.end(),
             last_lsn: self.written,
             durable_lsn: self.durable,
+            durable_end: active.synced_end(),
             low_water_lsn: self.low_water,
         });
         active.append(frame)?;
@@ -214,10 +216,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes a new low-water mark durable, in a frame of its own. Nothing may be staged. The
-    /// frame may exceed the segment's target: a mark needs no new segment.
+    /// Makes a new low-water mark durable, in a frame of its own. What is staged stays so: it may
+    /// need space that the mark is to make. The frame may exceed the segment's target: a mark needs
+    /// no new segment.
     pub(crate) fn write_mark(&mut self, low_water: Lsn) -> Result<()> {
-        assert!(self.staged.is_empty());
         assert!(low_water > self.low_water);
         if self.active.is_none() {
             self.start_segment()?;
@@ -231,8 +233,7 @@ impl Writer {
     }
 
     /// Makes the log's holds durable as they are from now on, as [`Writer::write_mark`] does it.
-    pub(crate) fn write_holds(&mut self, holds: Holds) -> Result<()> {
-        assert!(self.staged.is_empty());
+    pub(crate) fn write_holds(&mut self, holds: Arc<Holds>) -> Result<()> {
         if self.active.is_none() {
             self.start_segment()?;
         }
@@ -241,17 +242,21 @@ impl Writer {
         self.sync()
     }
 
-    /// Seals the active segment with a footer: everything in it is durable, and says so. After
-    /// [`Error::Full`] it is durable, but not sealed.
-    pub(crate) fn seal(&mut self) -> Result<()> {
-        if self.active.is_none() {
-            if self.next.previous.is_sealed {
-                return Ok(());
-            }
-            // Nothing speaks for the records that recovery had to leave where they were.
-            self.start_segment()?;
+    /// Starts a segment, where there is none and nothing speaks for the records before: recovery had
+    /// to leave them where they were, on a full disk.
+    pub(crate) fn start_to_seal(&mut self) -> Result<()> {
+        match self.active.is_some() || self.next.previous.is_sealed {
+            true => Ok(()),
+            false => self.start_segment(),
         }
-        let active = self.active.as_ref().expect("it was there, or was made");
+    }
+
+    /// Seals the active segment, if there is one, with a footer: everything in it is durable, and
+    /// says so. After [`Error::Full`] it is durable, but not sealed.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        let Some(active) = &self.active else {
+            return Ok(());
+        };
         let (end, is_synced) = (active.end(), active.is_synced());
         if !is_synced {
             self.sync()?;
@@ -287,6 +292,7 @@ impl Writer {
                 offset: active.end(),
                 last_lsn: self.written,
                 durable_lsn: self.durable,
+                durable_end: active.synced_end(),
                 low_water_lsn: self.low_water,
             },
         );

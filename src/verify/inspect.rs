@@ -100,7 +100,7 @@ impl<'a> Inspection<'a> {
                 self.report.torn_bytes = last.file_bytes.saturating_sub(tail.end + footer);
             }
             End::Unknown(extent, _) => {
-                self.report.proven_lsn = extent.promise();
+                self.report.proven_lsn = extent.promise().lsn;
                 let mut walk = self.walk(last, last.file_bytes)?;
                 self.report.low_water_lsn = low_water(&mut walk, extent)?;
             }
@@ -250,10 +250,10 @@ impl<'a> Inspection<'a> {
             End::Told(_) => true,
             End::Found(tail) => offset < tail.proven_end,
             End::Unknown(extent, _) => {
-                if !extent.holds(offset, frame) || frame.kind == FrameKind::Footer {
+                if !extent.holds(offset) || frame.kind == FrameKind::Footer {
                     return Ok(());
                 }
-                frame.last_lsn() <= extent.promise()
+                offset < extent.promise().end
             }
         };
         let follows = match segment.is_broken {
@@ -331,7 +331,7 @@ impl<'a> Inspection<'a> {
             // The scan has read it as a proven frame: the disk does not keep to its word.
             End::Found(_) => true,
             // Above what was promised nothing can be told from a torn tail.
-            End::Unknown(extent, _) => segment.report.last_lsn < extent.promise(),
+            End::Unknown(extent, _) => offset < extent.promise().end,
         };
         if is_lost {
             self.refuse(segment, offset, why.why());

@@ -31,6 +31,7 @@ fn image(kind: FrameKind, payloads: &[&[u8]]) -> Vec<u8> {
         offset: OFFSET,
         last_lsn: Lsn::new(9),
         durable_lsn: Lsn::new(9),
+        durable_end: 512,
         low_water_lsn: Lsn::new(2),
     };
     let mut buffer = FrameBuffer::with_capacity(0);

@@ -31,6 +31,7 @@ prop_compose! {
             segment_id,
             first_lsn: Lsn::new(first),
             durable_lsn: Lsn::new(durable),
+            durable_end: end,
             low_water_lsn: Lsn::new(low_water),
             previous: Previous {
                 segment_id: before,
@@ -104,12 +105,14 @@ proptest! {
             offset,
             last_lsn: Lsn::new(first - 1),
             durable_lsn: Lsn::new(durable),
+            durable_end: offset / 2,
             low_water_lsn: Lsn::new(low_water),
         };
         let bytes = buffer.encode(&place);
         let header = decode(bytes, &segment, offset).expect("it was just encoded");
         prop_assert_eq!(header.file_bytes(&segment), bytes.len() as u64);
         prop_assert_eq!((header.kind, header.durable_lsn), (FrameKind::Records, place.durable_lsn));
+        prop_assert_eq!(header.durable_end, place.durable_end);
         prop_assert_eq!((header.first_lsn, header.low_water_lsn), (Lsn::new(first), place.low_water_lsn));
         let body = &bytes[FRAME_HEADER_BYTES..][..header.body_bytes as usize];
         let mut records = Records::of(&header);
@@ -138,6 +141,7 @@ proptest! {
             offset,
             last_lsn: Lsn::new(first - 1),
             durable_lsn: Lsn::new(durable),
+            durable_end: offset / 2,
             low_water_lsn: Lsn::new(low_water),
         };
         let mut bytes = buffer.encode(&place).to_vec();

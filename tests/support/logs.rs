@@ -267,6 +267,7 @@ pub fn retype(files: &mut Files, lsn: u64, record_type: u16) {
             offset: frame.offset as u64,
             last_lsn: Lsn::new(frame.header.first_lsn.as_u64() - 1),
             durable_lsn: frame.header.durable_lsn,
+            durable_end: frame.header.durable_end,
             low_water_lsn: frame.header.low_water_lsn,
         };
         bytes[frame.offset..frame.offset + frame.padded].copy_from_slice(buffer.encode(&place));

@@ -55,6 +55,7 @@ pub(super) fn change_type(files: &[(PathBuf, Vec<u8>)], number: u64) -> Option<C
         offset: offset as u64,
         last_lsn: Lsn::new(frame.first_lsn.as_u64() - 1),
         durable_lsn: frame.durable_lsn,
+        durable_end: frame.durable_end,
         low_water_lsn: frame.low_water_lsn,
     };
     Some(Changed {
