@@ -11,10 +11,10 @@
 mod case;
 
 use seawall::format::header::SegmentHeader;
-use seawall::{Error, RecordType, TenantId, VShardId, WalManager};
+use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalManager};
 use seawall_sim::disk::Strategy;
 
-use case::{BLOCK, Case, assert_corrupt, durable, payloads, segment};
+use case::{BLOCK, Case, LOG, assert_corrupt, durable, payloads, segment};
 
 /// Where the checksum of a segment header is, and what it covers.
 const HEADER_CHECKSUM_AT: usize = BLOCK - 4;
@@ -127,6 +127,25 @@ fn a_flip_of_any_byte_is_an_error_or_harmless_or_costs_the_last_batch() {
     wal.close().expect("it closes");
     closed.cut(wal, Strategy::LoseAll);
     assert_eq!(flip_everything(&closed, &written), written.len());
+}
+
+#[test]
+fn a_damaged_frame_of_holds_is_corrupt_once_anything_vouches_for_it() {
+    let case = Case::new();
+    let wal = case.open();
+    wal.set_hold("replica", Lsn::new(1)).expect("sets");
+    durable(&wal, b"one");
+    case.cut(wal, Strategy::KeepAll);
+    let path = format!("{LOG}/{}", case.segments()[0]);
+    // The frame of holds comes first; the next one promises it.
+    let fork = case.fork();
+    fork.damage(&path, BLOCK + 70);
+    assert_corrupt(fork.try_open(), &path, BLOCK as u64, 1);
+    // A segment that begins with holds says so in its header.
+    drop(case.open());
+    let path = format!("{LOG}/{}", case.segments().last().expect("one is active"));
+    case.damage(&path, BLOCK + 70);
+    assert!(matches!(case.try_open(), Err(Error::Corrupt { .. })));
 }
 
 #[test]
