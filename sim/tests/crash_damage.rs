@@ -78,6 +78,24 @@ fn a_reader_gives_what_precedes_the_damage_and_nothing_behind_it() {
 }
 
 #[test]
+fn a_frame_in_the_place_of_another_one_is_corrupt() {
+    let case = Case::new();
+    let wal = case.open();
+    // Two frames of the same segment and LSN, one behind the other.
+    for name in ["one", "two"] {
+        wal.set_hold(name, Lsn::new(1)).expect("it is set");
+    }
+    for payload in [b"one", b"two"] {
+        durable(&wal, payload);
+    }
+    case.cut(wal, Strategy::LoseAll);
+    let file = segment(1, 1);
+    let first = case.bytes_of(&file)[BLOCK..2 * BLOCK].to_vec();
+    case.overwrite(&file, 2 * BLOCK, &first);
+    assert_corrupt(case.try_open(), &file, 2 * BLOCK as u64, 1);
+}
+
+#[test]
 fn a_footer_vouches_for_the_last_record_of_a_closed_log() {
     let case = Case::new();
     let wal = case.open();
