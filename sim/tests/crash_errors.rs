@@ -210,6 +210,7 @@ fn a_second_truncation_removes_what_the_first_one_could_not() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // A thread, since what is tested might wait for ever.
 fn a_leader_that_panics_fails_the_log_and_leaves_nobody_waiting() {
     let case = Case::new();
     let wal = Arc::new(case.open());
