@@ -62,6 +62,8 @@ pub struct Append {
     pub payload: Payload,
     /// What became of it.
     pub fate: Fate,
+    /// What was settled when it began: its frame promises that.
+    settled_before: u64,
 }
 
 /// The verbs that append, in the order in which appends take turns with them.
@@ -234,10 +236,12 @@ impl Model {
     /// A client is about to append.
     pub fn begin_append(&mut self, vshard: u16, payload: Payload) -> AppendId {
         let id = AppendId(u32::try_from(self.appends.len()).expect("fewer appends than 2^32"));
+        let settled_before = self.settled();
         self.appends.push(Append {
             vshard,
             payload,
             fate: Fate::InFlight,
+            settled_before,
         });
         id
     }
@@ -343,6 +347,18 @@ impl Model {
     /// The last LSN that the life's open showed; of the last open that succeeded, if it did not.
     pub fn shown_at_open(&self) -> u64 {
         self.settled_at_open
+    }
+
+    /// The last LSN that a later frame of this life vouches for: what was settled when the append of
+    /// a record began that was acknowledged, too. 0 for none.
+    pub fn vouched(&self) -> u64 {
+        let given = self.settled_at_open + 1..=self.acked;
+        let appends = self.appends.iter();
+        let acked = appends.filter(|append| match append.fate {
+            Fate::Accepted(lsn) => given.contains(&lsn),
+            _ => false,
+        });
+        acked.map(|append| append.settled_before).max().unwrap_or(0)
     }
 
     /// Whether a record is byte for byte what an append call was given that was not refused.

@@ -110,9 +110,11 @@ impl Runner<'_> {
         let model = self.session.model.borrow();
         let proof = Proof {
             of_all: model.is_closed && probe.damage != Damage::Cut,
-            up_to: match model.newly_acked() {
-                0 => 0,
-                _ => model.shown_at_open(),
+            up_to: match (model.newly_acked(), probe.damage) {
+                (0, _) => 0,
+                // A cut takes the frames that vouch with those that they vouch for.
+                (_, Damage::Cut) => model.shown_at_open(),
+                _ => model.shown_at_open().max(model.vouched()),
             },
         };
         evidence::check(&model, proof, intact, &found, &mut tally)

@@ -73,13 +73,19 @@ impl Client<'_> {
 
     /// A call has failed: the hold is what it was, unless the log is poisoned.
     fn keep_hold(&self, error: &Error) -> Result<(), Violation> {
+        let is_open = !matches!(error, Error::Poisoned { .. });
         self.model(|model| {
             let view = model.holds.get_mut(&(self.index as u16));
-            view.expect("the call has begun").is_changing = false;
+            let view = view.expect("the call has begun");
+            view.is_changing = false;
+            if is_open {
+                // It was refused: the hold is what it was, after a crash as well.
+                view.tried.pop();
+            }
         });
-        match error {
-            Error::Poisoned { .. } => Ok(()),
-            _ => self.look_at_hold(),
+        match is_open {
+            true => self.look_at_hold(),
+            false => Ok(()),
         }
     }
 
