@@ -302,31 +302,41 @@ impl Committer {
         let mut queue = self.queue.lock();
         let number = queue.tails_started;
         queue.tails_started += 1;
-        queue.tails.insert(number, false);
+        queue.tails.insert(number, None);
         number
     }
 
     /// Waits until records behind `last` are durable, and pins them with the rest of the log. `None`
-    /// when none will come any more: the log was closed, or the tail was stopped.
+    /// when none will come any more: the log was closed, or the tail has come to where it was stopped.
     pub(crate) fn wait_beyond(&self, last: Lsn, tail: u64) -> Result<Option<Snapshot>> {
         let mut queue = self.queue.lock();
         loop {
             queue.check_failed()?;
-            if queue.durable > last {
-                return Ok(Some(queue.snapshot(last.next())));
+            let stop = queue.tails[&tail];
+            let durable = stop.unwrap_or(queue.durable);
+            assert!(durable <= queue.durable, "what is durable stays so");
+            if durable > last {
+                let snapshot = queue.snapshot(last.next());
+                return Ok(Some(Snapshot {
+                    durable,
+                    ..snapshot
+                }));
             }
-            if queue.stage == Stage::Closed || queue.tails[&tail] {
+            if queue.stage == Stage::Closed || stop.is_some() {
                 return Ok(None);
             }
             queue = self.turn_ended.wait(queue);
         }
     }
 
-    /// Ends the waits of a tail, if it still lives.
+    /// Lets a tail, if it still lives, end behind what is durable now. The first stop decides.
     pub(crate) fn stop_tail(&self, tail: u64) {
-        if let Some(is_stopped) = self.queue.lock().tails.get_mut(&tail) {
-            *is_stopped = true;
+        let mut queue = self.queue.lock();
+        let durable = queue.durable;
+        if let Some(stop) = queue.tails.get_mut(&tail) {
+            stop.get_or_insert(durable);
         }
+        drop(queue);
         self.turn_ended.notify_all();
     }
 

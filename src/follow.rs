@@ -87,7 +87,8 @@ impl Drop for WalTail {
 }
 
 impl TailStopper {
-    /// Lets the tail end behind what is durable now, instead of waiting for more.
+    /// Lets the tail end behind what is durable now, however much more becomes durable meanwhile.
+    /// A second stop changes nothing.
     pub fn stop(&self) {
         self.committer.stop_tail(self.tail);
     }

@@ -108,3 +108,28 @@ fn what_a_tail_has_still_to_return_is_not_truncated() {
         101
     );
 }
+
+#[test]
+fn a_stopped_tail_ends_behind_what_was_durable_then() {
+    let dir = scratch();
+    let wal = open_small(dir.path());
+    fill(&wal, 3);
+    let mut early = wal.tail(Lsn::new(1)).expect("starts");
+    let mut late = wal.tail(Lsn::new(2)).expect("starts");
+    fill(&wal, 20);
+    early.stopper().stop();
+    let mut returned = 0;
+    for record in early.by_ref() {
+        returned += 1;
+        assert_eq!(record.expect("an intact log").header.lsn, returned);
+        assert!(returned <= 23, "it goes on with what came behind the stop");
+        fill(&wal, 1);
+        if returned >= 6 {
+            // The first stop decides.
+            late.stopper().stop();
+        }
+    }
+    assert_eq!(returned, 23);
+    let last = late.by_ref().last().expect("records");
+    assert_eq!(last.expect("an intact log").header.lsn, 29);
+}

@@ -32,8 +32,9 @@ pub(super) struct Queue {
     pub(super) stats: WalStats,
     /// Records of unknown optional types that replays have passed over.
     pub(super) unknown_skipped: u64,
-    /// The tails that live, by number, and whether each was stopped.
-    pub(super) tails: BTreeMap<u64, bool>,
+    /// The tails that live, by number, and the last record that each still returns, once it was
+    /// stopped: what was durable then.
+    pub(super) tails: BTreeMap<u64, Option<Lsn>>,
     /// How many there ever were: their numbers are not used twice.
     pub(super) tails_started: u64,
 }
