@@ -3,7 +3,7 @@
 //! A tail reads like any reader up to what is durable, and then waits to be woken by the commit
 //! that makes more of it durable. It pins the segment that it will go on in, and so all later ones.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::commit::Committer;
 use crate::error::Result;
@@ -14,6 +14,9 @@ use crate::types::WalRecord;
 ///
 /// `next` waits for records that are still to come. It returns `None` once the log is closed, or
 /// the tail was stopped, and everything durable was returned; an error ends it, too.
+///
+/// As long as it lives, ended or not, the log stays locked, even if that is dropped meanwhile: drop
+/// the tail to open the log again.
 pub struct WalTail {
     committer: Arc<Committer>,
     reader: WalReader,
@@ -21,10 +24,11 @@ pub struct WalTail {
     is_over: bool,
 }
 
-/// Stops a tail from another thread.
+/// Stops a tail from another thread. It keeps nothing alive, the log's lock included: without its
+/// tail it does nothing.
 #[derive(Clone)]
 pub struct TailStopper {
-    committer: Arc<Committer>,
+    committer: Weak<Committer>,
     tail: u64,
 }
 
@@ -41,7 +45,7 @@ impl WalTail {
     /// Something to stop this tail with while it waits.
     pub fn stopper(&self) -> TailStopper {
         TailStopper {
-            committer: Arc::clone(&self.committer),
+            committer: Arc::downgrade(&self.committer),
             tail: self.number,
         }
     }
@@ -90,6 +94,8 @@ impl TailStopper {
     /// Lets the tail end behind what is durable now, however much more becomes durable meanwhile.
     /// A second stop changes nothing.
     pub fn stop(&self) {
-        self.committer.stop_tail(self.tail);
+        if let Some(committer) = self.committer.upgrade() {
+            committer.stop_tail(self.tail);
+        }
     }
 }

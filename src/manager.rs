@@ -243,7 +243,8 @@ impl WalManager {
     /// record once it is durable, and waits for those to come. It ends when the log is closed, or
     /// when it is stopped ([`WalTail::stopper`]). Nothing is polled: the commit that makes records
     /// durable wakes it. Records that it still has to return are not truncated while it lives; set
-    /// a hold for those that a replica has not confirmed.
+    /// a hold for those that a replica has not confirmed. As with a reader, the log stays locked
+    /// while it lives, even if it has ended and the log is dropped.
     ///
     /// # Errors
     /// As [`WalManager::reader_from`], and [`Error::NotAppended`] for an LSN behind the next.

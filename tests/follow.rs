@@ -6,7 +6,7 @@ mod support;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use seawall::{Error, Lsn};
+use seawall::{Error, Lsn, WalManager};
 use support::{SHARD, TENANT, fill, open_small, scratch};
 
 #[test]
@@ -132,4 +132,19 @@ fn a_stopped_tail_ends_behind_what_was_durable_then() {
     assert_eq!(returned, 23);
     let last = late.by_ref().last().expect("records");
     assert_eq!(last.expect("an intact log").header.lsn, 29);
+}
+
+#[test]
+fn a_tail_keeps_the_log_locked_and_its_stopper_does_not() {
+    let dir = scratch();
+    let wal = open_small(dir.path());
+    let tail = wal.tail(Lsn::new(1)).expect("starts");
+    let stopper = tail.stopper();
+    wal.close().expect("closes");
+    drop(wal);
+    let locked = WalManager::open_for_testing(dir.path()).map(drop);
+    assert!(matches!(locked, Err(Error::Locked { .. })), "{locked:?}");
+    drop(tail);
+    open_small(dir.path());
+    stopper.stop();
 }
