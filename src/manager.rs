@@ -216,8 +216,10 @@ impl WalManager {
     }
 
     /// A streaming reader over all durable records, with one frame in memory. It shows the log
-    /// as it is now; segments that it still needs are not deleted while it lives, and the log
-    /// stays locked, even if it is dropped meanwhile.
+    /// as it is now: what becomes durable later is not in it, and while a truncation is under way
+    /// it begins at the mark that is being written, though [`WalManager::low_water_lsn`] tells that
+    /// only once it is durable. Segments that it still needs are not deleted while it lives, and the
+    /// log stays locked, even if it is dropped meanwhile.
     ///
     /// # Errors
     /// [`Error::Poisoned`], [`Error::Closed`].
