@@ -261,8 +261,8 @@ impl WalManager {
 
     /// Holds all records from `lsn` on under a name, for a replica or a backup: truncation does not
     /// pass the lowest hold. Setting a hold again moves it, forward or back. Holds stay until they
-    /// are released, also over crashes; at most 1000. The hold, and all records before it, are
-    /// durable on return.
+    /// are released, also over crashes; at most 1000. LSN 0 stands for 1, the first one. The hold,
+    /// and all records before it, are durable on return.
     ///
     /// # Errors
     /// [`Error::BelowLowWater`] when records from `lsn` on are gone already, [`Error::NotAppended`]

@@ -86,6 +86,27 @@ fn a_hold_is_refused_where_it_could_hold_nothing() {
 }
 
 #[test]
+fn a_hold_from_lsn_0_on_is_one_from_the_beginning_on() {
+    let dir = scratch();
+    let wal = open_small(dir.path());
+    wal.set_hold("all", Lsn::ZERO).expect("sets");
+    assert_eq!(wal.holds(), [hold("all", 1)]);
+    fill(&wal, 100);
+    assert_eq!(truncate(&wal, 101), Lsn::new(1));
+    assert!(wal.release_hold("all").expect("releases"));
+    truncate(&wal, 90);
+    // As for a reader, which could not have them either.
+    assert!(matches!(
+        wal.replay_from(Lsn::ZERO),
+        Err(Error::BelowLowWater { .. })
+    ));
+    assert!(matches!(
+        wal.set_hold("all", Lsn::ZERO),
+        Err(Error::BelowLowWater { .. })
+    ));
+}
+
+#[test]
 fn a_hold_makes_the_records_before_it_durable() {
     let dir = scratch();
     let wal = open_small(dir.path());

@@ -71,10 +71,10 @@ impl Committer {
                 why: "its name is not of 1 to 255 bytes",
             });
         }
-        if lsn > Lsn::ZERO {
-            // Else a crash could leave a hold behind the end of the log.
-            self.wait_durable(lsn.before())?;
-        }
+        // LSNs begin with 1: from 0 on is from the beginning on, as for a reader.
+        let lsn = lsn.max(Lsn::ZERO.next());
+        // Else a crash could leave a hold behind the end of the log.
+        self.wait_durable(lsn.before())?;
         let queue = self.lock_open_and_unled()?;
         if lsn < queue.readable_from {
             return Err(Error::BelowLowWater {
