@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::commit::Snapshot;
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::manager::look_into;
 use crate::replay::{Unknown, WalReader};
-use crate::segment::catalog::{Catalog, Entry, LogDir};
+use crate::segment::catalog::{Catalog, Entry};
 use crate::segment::chain::{find_segments, live_chain};
 use crate::segment::tail::Tail;
 use crate::types::{Lsn, WalRecord};
@@ -47,7 +48,7 @@ pub fn dump(path: &Path, from: Option<Lsn>) -> Result<Dump> {
 /// # Errors
 /// As [`dump`].
 pub fn dump_in(env: Env, path: &Path, from: Option<Lsn>) -> Result<Dump> {
-    let dir = Arc::new(LogDir::to_read(env, path)?);
+    let dir = Arc::new(look_into(env, path)?);
     let found = find_segments(&dir)?;
     let Some(last) = found.last() else {
         return Err(Error::NoLog {

@@ -114,7 +114,7 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
     },
-    /// There is no log to look at in this directory. An open would create one.
+    /// There is no log to look at in this directory, or no directory. An open would create one.
     #[error("{} holds no log", path.display())]
     NoLog {
         /// The directory.

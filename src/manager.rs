@@ -431,3 +431,17 @@ pub(crate) fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
     lock(&*file, &path)?;
     Ok(file)
 }
+
+/// The directory of a log for somebody who only looks, as [`LogDir::to_read`]; a path where nothing
+/// is holds no log.
+pub(crate) fn look_into(env: Env, path: &Path) -> Result<LogDir> {
+    match LogDir::to_read(env, path) {
+        // That the lock file is missing is no error, so this is about the directory.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::NoLog {
+                path: path.to_owned(),
+            })
+        }
+        found => found,
+    }
+}

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::holds::Holds;
 use crate::format::required::TYPES_MAX;
-use crate::manager::{create_directories, take_lock};
+use crate::manager::{create_directories, look_into, take_lock};
 use crate::recovery::sync_ancestors;
 use crate::segment::active::Draft;
 use crate::segment::catalog::{LOCK, LogDir, UNFINISHED};
@@ -113,7 +113,7 @@ pub fn salvage_watched(
             why: "the new directory lies within the damaged one",
         });
     }
-    let damaged = LogDir::to_read(env.clone(), from)?;
+    let damaged = look_into(env.clone(), from)?;
     let plan = plan(&damaged)?;
     let mut total_bytes = 0;
     let damage = inspect(&damaged, &mut |progress| {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::manager::look_into;
 use crate::segment::catalog::{LOCK, LogDir, Name};
 use crate::segment::chain::survey;
 use crate::types::Lsn;
@@ -191,8 +192,8 @@ pub struct Progress {
 /// file, none is made.
 ///
 /// # Errors
-/// [`Error::Locked`] when a writer has the log open; [`Error::NoLog`] where there is none, which
-/// an open would create; [`Error::Io`] when something can't be read. What is wrong with the log
+/// [`Error::Locked`] when a writer has the log open; [`Error::NoLog`] where there is none, or
+/// no directory, and an open would create one; [`Error::Io`] when something can't be read. What is wrong with the log
 /// itself is in the report.
 pub fn verify(path: &Path) -> Result<Report> {
     verify_in(Env::os(), path)
@@ -211,7 +212,7 @@ pub fn verify_in(env: Env, path: &Path) -> Result<Report> {
 /// # Errors
 /// As [`verify`].
 pub fn verify_watched(env: Env, path: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Report> {
-    match LogDir::to_read(env, path) {
+    match look_into(env, path) {
         Ok(dir) => inspect(&dir, watch),
         Err(error @ Error::Legacy { .. }) => {
             let mut report = Report::empty();

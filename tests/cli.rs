@@ -128,10 +128,11 @@ fn what_cannot_be_done_is_told_in_one_line() {
     let new = format!("{dir}-new");
     for verb in ["verify", "dump"] {
         refuse(&[verb, dir], 1, "holds no log");
-        refuse(&[verb, &missing], 1, "No such file");
+        refuse(&[verb, &missing], 1, "missing holds no log");
         refuse(&[verb], 2, "required");
     }
     refuse(&["salvage", dir, &new], 1, "holds no log");
+    refuse(&["salvage", &missing, &new], 1, "missing holds no log");
     refuse(&["dump", dir, "--from", "one"], 2, "invalid");
     refuse(&["mend", dir], 2, "unrecognized");
     let wal = seawall::WalManager::open_for_testing(scratch.path()).expect("opens");
