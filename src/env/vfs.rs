@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How [`Vfs::open`] opens a file.
@@ -63,6 +63,13 @@ pub trait Vfs: Send + Sync {
     // Source: fsync(2): a sync of a file "does not necessarily ensure that the entry in
     // the directory containing the file has also reached disk".
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// The one path, among all that lead to what is at `path`, that tells two of them apart: absolute,
+    /// without symbolic links. A world that has no links and no working directory need not have
+    /// this: there a path without `.` and `..`, and the log asks for no other but `.` itself, is the
+    /// only one already.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 }
 
 /// An open file. All I/O is positional, so there is no hidden cursor to share.
