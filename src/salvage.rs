@@ -16,7 +16,8 @@
 //! that was salvaged are given again, by the appends to come.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{WalConfig, WalTuning};
@@ -70,7 +71,7 @@ pub struct Gap {
 }
 
 /// Copies what is provably good of the log in `from` into a new log in `to`, which must be missing
-/// or empty and must not lie within `from`.
+/// or empty and must not lie within `from`, whatever links and dots the two paths go through.
 ///
 /// When it returns, the new log is durable. It opens in the ordinary way and replays exactly the
 /// records that were salvaged, with the LSNs, types, tenants, shards and payloads that they had,
@@ -108,7 +109,7 @@ pub fn salvage_watched(
     to: &Path,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Salvaged> {
-    if to.starts_with(from) {
+    if resolved(&env, to)?.starts_with(resolved(&env, from)?) {
         return Err(Error::Config {
             why: "the new directory lies within the damaged one",
         });
@@ -138,6 +139,35 @@ pub fn salvage_watched(
     dir.remove(&to.join(UNFINISHED))?;
     dir.sync()?;
     Ok(salvaged)
+}
+
+/// What a path really is: without `.`, `..` and symbolic links, as far as it exists. Behind that are
+/// the names of what is still to be made, which are no links.
+fn resolved(env: &Env, path: &Path) -> Result<PathBuf> {
+    let canonical = |path: PathBuf| match uninterrupted(|| env.vfs.canonicalize(&path)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path),
+        found => found.map_err(Error::io("resolve", &path)),
+    };
+    let mut resolved = match path.is_absolute() {
+        true => PathBuf::new(),
+        false => canonical(PathBuf::from("."))?,
+    };
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            // What comes before it has no links any more, so its parent is the one by name.
+            // Source: path_resolution(7), "Dot-dot": it is the parent of the directory arrived at.
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::Prefix(_) | Component::RootDir => resolved.push(component),
+            Component::Normal(name) => {
+                resolved.push(name);
+                resolved = canonical(resolved)?;
+            }
+        }
+    }
+    Ok(resolved)
 }
 
 /// Makes the new directory, locked, with a mark in it that no log opens beside: it is durable before

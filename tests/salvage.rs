@@ -249,8 +249,10 @@ fn a_salvaged_log_goes_on_and_can_be_salvaged_again() {
 fn a_directory_that_cannot_be_used_is_refused() {
     let (files, _) = closed(3);
     let disk = logs::disk_of(&files);
-    let inside = seawall::salvage_in(disk.env(), logs::dir(), &logs::dir().join("new"));
-    assert!(matches!(inside, Err(Error::Config { .. })));
+    for inside in ["/log/new", "/log", "/other/../log/new", "/./log/a/.."] {
+        let inside = seawall::salvage_in(disk.env(), logs::dir(), Path::new(inside));
+        assert!(matches!(inside, Err(Error::Config { .. })));
+    }
     disk.put(Path::new("/taken/file"), Vec::new());
     let taken = seawall::salvage_in(disk.env(), logs::dir(), Path::new("/taken"));
     assert!(matches!(taken, Err(Error::Occupied { .. })));
