@@ -10,6 +10,7 @@ use crate::env::Env;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::follow::WalTail;
+use crate::format::holds::Holds;
 use crate::recovery::recover;
 use crate::replay::{Unknown, WalReader};
 use crate::segment::catalog::{LOCK, LogDir, lock};
@@ -283,11 +284,7 @@ impl WalManager {
 
     /// The holds, by name.
     pub fn holds(&self) -> Vec<Hold> {
-        let to_hold = |(name, lsn): (&str, Lsn)| Hold {
-            name: name.to_owned(),
-            lsn,
-        };
-        self.committer.holds().iter().map(to_hold).collect()
+        listed(&self.committer.holds())
     }
 
     /// Deletes sealed segments wholly below `lsn`, oldest first, up to the first that a reader
@@ -430,6 +427,15 @@ pub(crate) fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
     let file = opened.map_err(Error::io("open", &path))?;
     lock(&*file, &path)?;
     Ok(file)
+}
+
+/// The holds as callers know them.
+pub(crate) fn listed(holds: &Holds) -> Vec<Hold> {
+    let to_hold = |(name, lsn): (&str, Lsn)| Hold {
+        name: name.to_owned(),
+        lsn,
+    };
+    holds.iter().map(to_hold).collect()
 }
 
 /// The directory of a log for somebody who only looks, as [`LogDir::to_read`]; a path where nothing

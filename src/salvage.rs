@@ -12,6 +12,10 @@
 //! One frame becomes one frame. So a batch stays whole, what was written together stays together,
 //! and a copy can be held against its source frame by frame; gathering would save some padding.
 //!
+//! Holds are those of the last frame of holds. A segment begins with one unless there are none, so
+//! where its first frame can be read, nothing before it counts; where it can't, what came before
+//! stays: a hold too many costs space, one too few costs records.
+//!
 //! LSNs that are missing stay missing: the frame behind says so. Only those above the last record
 //! that was salvaged are given again, by the appends to come.
 
@@ -27,14 +31,14 @@ use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::holds::Holds;
 use crate::format::required::TYPES_MAX;
-use crate::manager::{create_directories, look_into, take_lock};
+use crate::manager::{create_directories, listed, look_into, take_lock};
 use crate::recovery::sync_ancestors;
 use crate::segment::active::Draft;
 use crate::segment::catalog::{LOCK, LogDir, UNFINISHED};
 use crate::segment::transfer::uninterrupted;
 use crate::segment::walk::Step;
 use crate::segment::writer::{Kept, NextSegment, Writer};
-use crate::types::{Lsn, RecordType, TenantId, VShardId};
+use crate::types::{Hold, Lsn, RecordType, TenantId, VShardId};
 use crate::verify::{Progress, Report, inspect};
 
 mod plan;
@@ -57,6 +61,9 @@ pub struct Salvaged {
     /// The LSNs that are missing from the low-water mark on, up to the last one that something
     /// says was durable, in rising order.
     pub gaps: Vec<Gap>,
+    /// The holds that the new log has, by name. Where a frame of holds is damaged, they may be those
+    /// of before; release what nobody needs.
+    pub holds: Vec<Hold>,
     /// What is wrong with the damaged log.
     pub damage: Report,
 }
@@ -248,7 +255,9 @@ impl Copy {
     /// Copies what one segment holds.
     fn take_all(&mut self, damaged: &LogDir, source: &Source) -> Result<()> {
         let mut walk = source.walk(damaged)?;
+        let mut is_first = true;
         while let Some(step) = walk.next()? {
+            let is_beginning = std::mem::replace(&mut is_first, false);
             let Step::Frame { offset, frame } = step else {
                 continue;
             };
@@ -258,6 +267,8 @@ impl Copy {
             let body = walk.reader.body(&frame);
             if frame.kind == FrameKind::Holds {
                 self.holds = Holds::decode(body).expect("the frame was checked");
+            } else if is_beginning {
+                self.holds = Holds::default();
             }
             // What is below the mark was truncated. LSNs only rise in what a log has written.
             let is_wanted = frame.record_count > 0
@@ -324,6 +335,7 @@ impl Copy {
             last_lsn: self.first_lsn.map(|_| self.last),
             low_water_lsn: self.low_water,
             gaps: self.gaps,
+            holds: listed(&self.holds),
             damage,
         })
     }

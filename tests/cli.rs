@@ -18,6 +18,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use seawall::Lsn;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -219,6 +220,24 @@ fn salvage_makes_a_log_that_is_intact() {
     let lines: Vec<&str> = text(&words.stdout).lines().collect();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines[0].starts_with("damage: ") && lines[1].starts_with("missing: lsn "));
+}
+
+#[test]
+fn salvage_tells_the_holds() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let wal = seawall::WalManager::open_for_testing(scratch.path()).expect("opens");
+    wal.set_hold("a \"copy\"", Lsn::new(1)).expect("holds");
+    wal.close().expect("closes");
+    drop(wal);
+    let target = tempfile::tempdir().expect("a directory");
+    let new = |name: &str| path(&target.path().join(name)).to_owned();
+    let words = seawall(&["salvage", path(scratch.path()), &new("words")]);
+    let first = text(&words.stdout).lines().next();
+    assert_eq!(first, Some(r#"hold: "a \"copy\"" from lsn 1"#));
+    let json = seawall(&["salvage", path(scratch.path()), &new("json"), "--json"]);
+    let salvaged: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(salvaged["holds"][0]["name"], "a \"copy\"");
+    assert_eq!(salvaged["holds"][0]["lsn"], 1);
 }
 
 #[test]

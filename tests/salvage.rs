@@ -216,9 +216,10 @@ fn a_batch_comes_out_whole_or_not_at_all_and_holds_are_kept() {
     }
     let disk = logs::disk_of(&files);
     let (env, new) = (disk.env(), Path::new("/new"));
-    seawall::salvage_in(env.clone(), logs::dir(), new).expect("copies");
+    let salvaged = seawall::salvage_in(env.clone(), logs::dir(), new).expect("copies");
     let wal = WalManager::open_in(env, new, logs::config(512)).expect("opens");
     assert_eq!(wal.holds(), log.wal().holds());
+    assert_eq!(wal.holds(), salvaged.holds);
     assert_eq!(wal.holds().len(), 1);
 }
 

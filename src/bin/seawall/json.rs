@@ -73,12 +73,15 @@ fn findings(report: &Report) -> Vec<Value> {
 pub fn salvaged(salvaged: &Salvaged) -> Value {
     let gaps = salvaged.gaps.iter();
     let gaps = gaps.map(|gap| json!({ "first": gap.first.as_u64(), "last": gap.last.as_u64() }));
+    let holds = salvaged.holds.iter();
+    let holds = holds.map(|hold| json!({ "name": hold.name, "lsn": hold.lsn.as_u64() }));
     json!({
         "records": salvaged.records,
         "first_lsn": number(salvaged.first_lsn),
         "last_lsn": number(salvaged.last_lsn),
         "low_water_lsn": salvaged.low_water_lsn.as_u64(),
         "gaps": gaps.collect::<Vec<Value>>(),
+        "holds": holds.collect::<Vec<Value>>(),
         "findings": findings(&salvaged.damage),
     })
 }

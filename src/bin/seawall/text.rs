@@ -96,6 +96,10 @@ pub fn salvaged(salvaged: &Salvaged) -> Vec<String> {
     for gap in &salvaged.gaps {
         lines.push(format!("missing: lsn {} to {}", gap.first, gap.last));
     }
+    for hold in &salvaged.holds {
+        let name = hold.name.escape_debug();
+        lines.push(format!("hold: \"{name}\" from lsn {}", hold.lsn));
+    }
     lines.push(format!(
         "salvaged: {}, low-water mark {}",
         records(salvaged.records, salvaged.first_lsn, salvaged.last_lsn),
