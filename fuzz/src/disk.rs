@@ -134,6 +134,11 @@ impl Vfs for Disk {
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }
+
+    /// There are no links here.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 }
 
 struct Handle {

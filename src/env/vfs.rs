@@ -64,12 +64,8 @@ pub trait Vfs: Send + Sync {
     // the directory containing the file has also reached disk".
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// The one path, among all that lead to what is at `path`, that tells two of them apart: absolute,
-    /// without symbolic links. A world that has no links and no working directory need not have
-    /// this: there a path without `.` and `..`, and the log asks for no other but `.` itself, is the
-    /// only one already.
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
-    }
+    /// without `.`, `..` and symbolic links. Fails with `NotFound` where nothing is there.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
 /// An open file. All I/O is positional, so there is no hidden cursor to share.
