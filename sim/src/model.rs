@@ -149,6 +149,8 @@ pub struct HoldView {
     pub tried: Vec<Option<u64>>,
     /// Whether such a call is under way.
     pub is_changing: bool,
+    /// Whether a call of this life has begun to change it.
+    pub is_touched: bool,
 }
 
 impl HoldView {
@@ -156,13 +158,22 @@ impl HoldView {
     pub fn begin(&mut self, value: Option<u64>) {
         self.tried.push(value);
         self.is_changing = true;
+        self.is_touched = true;
     }
 
-    /// It is known to be this.
+    /// It is known to be this, as an open has shown.
     pub fn is(value: Option<u64>) -> HoldView {
         HoldView {
             told: value,
             ..HoldView::default()
+        }
+    }
+
+    /// A call of this life has made it this.
+    pub fn became(value: Option<u64>) -> HoldView {
+        HoldView {
+            is_touched: true,
+            ..HoldView::is(value)
         }
     }
 }
@@ -189,8 +200,12 @@ pub struct Model {
     pub is_closed: bool,
     /// How many closes of this life are under way or have succeeded.
     pub closing: u32,
-    /// The batches of this life, each from its first append to its last.
+    /// Whether this life's open has shown the log.
+    pub is_recovered: bool,
+    /// The batches of all lives, each from its first append to its last, in rising order.
     batches: Vec<RangeInclusive<u32>>,
+    /// How many of them are of earlier lives, and were judged.
+    batches_settled: usize,
     /// What each client's hold may be.
     pub holds: BTreeMap<u16, HoldView>,
     /// How many appends were lost by a recovery, and must stay lost.
@@ -216,7 +231,9 @@ impl Default for Model {
             is_poisoned: false,
             is_closed: false,
             closing: 0,
+            is_recovered: false,
             batches: Vec::new(),
+            batches_settled: 0,
             holds: BTreeMap::new(),
             lost: 0,
             refused: 0,
@@ -231,6 +248,7 @@ impl Model {
         self.is_poisoned = false;
         self.is_closed = false;
         self.closing = 0;
+        self.is_recovered = false;
     }
 
     /// A client is about to append.
@@ -263,9 +281,16 @@ impl Model {
             Fate::Accepted(lsn) => lsn <= last,
             _ => false,
         };
-        self.batches
+        self.batches[self.batches_settled..]
             .iter()
             .map(move |batch| (batch, batch.clone().filter(is_there).count()))
+    }
+
+    /// The batch that an append is part of, in whatever life it was made.
+    pub fn batch_of(&self, id: AppendId) -> Option<&RangeInclusive<u32>> {
+        let behind = self.batches.partition_point(|batch| *batch.start() <= id.0);
+        let batch = &self.batches[behind.checked_sub(1)?];
+        batch.contains(&id.0).then_some(batch)
     }
 
     /// The lowest LSN that is held for sure, but for holds that are being changed.
@@ -459,7 +484,8 @@ impl Model {
                 self.lost += 1;
             }
         }
-        self.batches.clear();
+        self.batches_settled = self.batches.len();
+        self.is_recovered = true;
         self.accepted = last;
         self.settled_at_open = last;
         self.shown = last;

@@ -4,17 +4,21 @@
 //! the undamaged one, or a beginning of them: never another payload, never a gap. If the life
 //! before ended in a close, it has all of them. If that life acknowledged anything that its open
 //! had not shown, it has at least what that open had shown: each frame carries a promise of what
-//! was durable before it, so only the last batch can be beyond proof. A log that does not open
-//! has changed no file.
+//! was durable before it, so only the last batch can be beyond proof. The same goes for holds: of a
+//! closed log all of them are there, and otherwise those that the life's open showed and that the
+//! life left alone, if it acknowledged anything. Of a batch all records are there or none. A log
+//! that does not open has changed no file.
 //! *Not verified:* offset and LSN that the error names; damage to several places at once; a log
-//! that was closed and then cut short, since one cut takes the records and their proof.
+//! that was closed and then cut short, since one cut takes the records and their proof, and the
+//! holds of any log that was cut short.
 
-use seawall::{Error, WalRecord};
+use seawall::{Error, Hold, WalRecord};
 
 use super::errors::tell;
+use super::holds::name_of;
 use super::one_truth::Readings;
 use super::{Property, Tally, Violation, ensure};
-use crate::model::Model;
+use crate::model::{AppendId, Model};
 
 /// What cannot have been lost to one place of damage.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,9 @@ pub struct Proof {
     pub of_all: bool,
     /// The last LSN that is proven anyhow; 0 for none.
     pub up_to: u64,
+    /// The holds that the life's open showed and that nobody touched since are proven: something
+    /// that the life acknowledged is behind them.
+    pub of_old_holds: bool,
 }
 
 /// A log that opened, and what it returned.
@@ -35,6 +42,8 @@ pub struct Found {
     pub readings: Readings,
     /// How many records it says that the eager reading has skipped.
     pub unknown_skipped: u64,
+    /// Its holds.
+    pub holds: Vec<Hold>,
 }
 
 /// What was read of the undamaged log.
@@ -44,6 +53,8 @@ pub struct Intact<'a> {
     pub low_water: u64,
     /// Its records.
     pub records: &'a [WalRecord],
+    /// Its holds.
+    pub holds: &'a [Hold],
 }
 
 impl Intact<'_> {
@@ -78,6 +89,8 @@ pub fn check(
         Err(error) => return check_error(error),
     };
     check_records(model, intact, found)?;
+    check_batches(model, found)?;
+    check_holds(model, proof, intact, found)?;
     if let Err(error) = &found.readings.eager {
         return check_error(error);
     }
@@ -114,6 +127,57 @@ fn check_records(model: &Model, intact: Intact<'_>, found: &Found) -> Result<(),
         })?;
         ensure(Property::Evidence, intact.has(record, model), || {
             format!("the damaged log has another record with lsn {lsn}")
+        })?;
+    }
+    Ok(())
+}
+
+/// What was read, to its end or up to an error, has no part of a batch.
+fn check_batches(model: &Model, found: &Found) -> Result<(), Violation> {
+    let records = &found.readings.streamed;
+    let Some(last) = records.last().map(|record| record.header.lsn) else {
+        return Ok(());
+    };
+    for record in records {
+        let (lsn, id) = (record.header.lsn, record.header.tenant_id);
+        let Some(batch) = model.batch_of(AppendId(id)) else {
+            continue;
+        };
+        // Whether its front is there, the records before this one tell; truncation may take it.
+        let end = lsn + u64::from(batch.end() - id);
+        ensure(Property::Evidence, end <= last, || {
+            format!("of the batch {batch:?}, up to lsn {end}, the damaged log ends with lsn {last}")
+        })?;
+    }
+    Ok(())
+}
+
+/// Holds that nothing vouches for may be what they were once; the others are what they are.
+fn check_holds(
+    model: &Model,
+    proof: Proof,
+    intact: Intact<'_>,
+    found: &Found,
+) -> Result<(), Violation> {
+    let holds = &found.holds;
+    ensure(
+        Property::Evidence,
+        !proof.of_all || holds == intact.holds,
+        || {
+            let intact = intact.holds;
+            format!("damage to a closed log made its holds {holds:?} in silence: {intact:?}")
+        },
+    )?;
+    if !proof.of_old_holds {
+        return Ok(());
+    }
+    for (&client, view) in model.holds.iter().filter(|(_, view)| !view.is_touched) {
+        let name = name_of(client);
+        let hold = holds.iter().find(|hold| hold.name == name);
+        let value = hold.map(|hold| hold.lsn.as_u64());
+        ensure(Property::Evidence, value == view.told, || {
+            let told = view.told;
+            format!("damage made the hold `{name}` {value:?} in silence: it was proven as {told:?}")
         })?;
     }
     Ok(())

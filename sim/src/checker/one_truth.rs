@@ -4,9 +4,10 @@
 //! stream from the middle return the same records; where one of the first two ends in an error,
 //! so does the other, with the same words. Whoever looks at the log before it is opened, and
 //! changes nothing, sees the same: the dump the same records or error, the verification
-//! damage or something foreign wherever an open refuses or a reading ends in an error.
+//! damage or something foreign wherever an open refuses or a reading ends in an error. On a log
+//! that nobody has damaged, the verification finds nothing, whatever crash came before.
 //! *Not verified:* a reader from the middle of a damaged log: it need not see the damage. That a
-//! verification finds nothing where all opens: it looks at bytes that no reader needs.
+//! verification finds nothing where a damaged log opens: it looks at bytes that no reader needs.
 
 use seawall::{Error, Verdict, WalRecord};
 
@@ -71,6 +72,22 @@ pub struct Looks {
     pub verdict: Result<Verdict, Error>,
     /// What a dump returned.
     pub dumped: Result<Vec<WalRecord>, Error>,
+}
+
+/// Checks that who looks at an undamaged log sees no damage, and what who opens will see.
+///
+/// # Errors
+/// [`Property::OneTruth`].
+pub fn check_intact_looks(
+    looks: &Looks,
+    opened: &Readings,
+    tally: &mut Tally,
+) -> Result<(), Violation> {
+    if let Ok(verdict @ (Verdict::Damaged | Verdict::Foreign)) = looks.verdict {
+        let story = format!("a verification calls an undamaged log {verdict:?}");
+        return Err(Violation::new(Property::OneTruth, story));
+    }
+    check_looks(looks, Ok(opened), tally)
 }
 
 /// Checks that who looks sees what who opens will see.

@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use seawall::{Error, Hold, Lsn, SegmentMeta, WalManager, dump_in, verify_in};
+use seawall::{Error, Lsn, SegmentMeta, WalManager, dump_in, verify_in};
 
 use super::{Runner, config_of};
 use crate::checker::errors::{self, Excuses};
@@ -34,7 +34,6 @@ struct Shown {
     durable_lsn: u64,
     segments: Vec<SegmentMeta>,
     total_bytes: u64,
-    holds: Vec<Hold>,
 }
 
 impl Runner<'_> {
@@ -56,8 +55,15 @@ impl Runner<'_> {
             return Ok(());
         };
         trace::line(|| format!("probe {probe}: {}: {}", done.path.display(), done.story));
-        let intact = self.open_fork(life, &self.world.fork(stream(2)))?;
+        let undamaged = self.world.fork(stream(2));
+        let looked = self.look_at_fork(life, &undamaged)?;
+        let intact = self.open_fork(life, &undamaged)?;
         let intact = self.judge_intact(intact)?;
+        one_truth::check_intact_looks(
+            &looked,
+            &intact.found.readings,
+            &mut self.session.tally.borrow_mut(),
+        )?;
         let before = damaged.with_disk(|disk| disk.image());
         let looked = self.look_at_fork(life, &damaged)?;
         let untouched = damaged.with_disk(|disk| disk.image());
@@ -102,19 +108,23 @@ impl Runner<'_> {
         let intact = Intact {
             low_water: intact.found.low_water,
             records: records.expect("it was judged"),
+            holds: &intact.found.holds,
         };
         let found = found.map(|shown| shown.found);
         if probe.damage == Damage::NewerType {
             return unknown_types::check(intact, &found, &mut tally);
         }
         let model = self.session.model.borrow();
+        let is_cut = probe.damage == Damage::Cut;
+        let has_acked = model.is_recovered && model.newly_acked() > 0;
         let proof = Proof {
-            of_all: model.is_closed && probe.damage != Damage::Cut,
-            up_to: match (model.newly_acked(), probe.damage) {
+            of_all: model.is_closed && !is_cut,
+            of_old_holds: has_acked && !is_cut,
+            up_to: match (model.newly_acked(), is_cut) {
                 (0, _) => 0,
                 // A cut takes the frames that vouch with those that they vouch for.
-                (_, Damage::Cut) => model.shown_at_open(),
-                _ => model.shown_at_open().max(model.vouched()),
+                (_, true) => model.shown_at_open(),
+                (_, false) => model.shown_at_open().max(model.vouched()),
             },
         };
         evidence::check(&model, proof, intact, &found, &mut tally)
@@ -147,12 +157,13 @@ impl Runner<'_> {
             durable_lsn: shown.durable_lsn,
             segments: shown.segments,
             total_bytes: shown.total_bytes,
-            holds: std::mem::take(&mut shown.holds),
+            holds: std::mem::take(&mut shown.found.holds),
         };
         let mut model = self.session.model.borrow().clone();
         judge_recovery(&mut model, &recovered, &mut tally)?;
         self.figures.repeated += 1;
         shown.found.readings.eager = Ok(recovered.records);
+        shown.found.holds = recovered.holds;
         shown.segments = recovered.segments;
         Ok(shown)
     }
@@ -209,6 +220,7 @@ fn show(wal: &WalManager) -> Shown {
             low_water,
             next_lsn,
             unknown_skipped,
+            holds: wal.holds(),
             readings: Readings {
                 eager,
                 streamed,
@@ -220,7 +232,6 @@ fn show(wal: &WalManager) -> Shown {
         durable_lsn: wal.durable_lsn().as_u64(),
         segments: wal.list_segments(),
         total_bytes: wal.total_size_bytes(),
-        holds: wal.holds(),
     }
 }
 

@@ -66,7 +66,7 @@ impl Client<'_> {
 
     fn end_hold(&self, value: Option<u64>) -> Result<(), Violation> {
         self.tally(|tally| tally.evaluated(Property::Holds));
-        let view = HoldView::is(value);
+        let view = HoldView::became(value);
         self.model(|model| model.holds.insert(self.index as u16, view));
         self.look_at_hold()
     }
