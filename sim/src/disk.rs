@@ -87,6 +87,10 @@ pub struct Disk {
     free_fds: Vec<u32>,
     /// The sum of what the files are charged, in bytes.
     used: u64,
+    /// How many more writes and allocations find no space, whatever there is.
+    refusals: u32,
+    /// What somebody else leaves of the capacity, in bytes, for now.
+    limit: Option<u64>,
 }
 
 impl Disk {
@@ -108,6 +112,8 @@ impl Disk {
             fds: Vec::new(),
             free_fds: Vec::new(),
             used: 0,
+            refusals: 0,
+            limit: None,
         }
     }
 
@@ -138,6 +144,23 @@ impl Disk {
     /// Sets or lifts the capacity, in bytes.
     pub fn set_capacity(&mut self, capacity: Option<u64>) {
         self.knobs.capacity = capacity;
+    }
+
+    /// Leaves room for at most so many more bytes, as if somebody else had taken the rest.
+    pub fn leave_room(&mut self, bytes: u64) {
+        let limit = self.used + bytes;
+        self.limit = Some(limit);
+    }
+
+    /// Gives back what somebody else had taken.
+    pub fn make_room(&mut self) {
+        self.limit = None;
+    }
+
+    /// From now on so many writes and allocations find no space, every second one after a part of
+    /// it was done; then there is space again.
+    pub fn refuse_space(&mut self, calls: u32) {
+        self.refusals = calls;
     }
 
     /// Whether the file system takes changes.

@@ -44,6 +44,10 @@ pub struct Figures {
     pub decoys: u64,
     /// Reads from a reader since the making of which a truncation has succeeded.
     pub reads_over_truncation: u64,
+    /// Tails that were stopped while others were at work.
+    pub tails_stopped: u64,
+    /// Those of them that ended beside somebody who was still at work.
+    pub tails_ended_under_load: u64,
     /// Append calls made.
     pub appends: u64,
     /// Records whose durability was acknowledged.
@@ -75,6 +79,8 @@ impl Figures {
         self.segments_truncated += other.segments_truncated;
         self.decoys += other.decoys;
         self.reads_over_truncation += other.reads_over_truncation;
+        self.tails_stopped += other.tails_stopped;
+        self.tails_ended_under_load += other.tails_ended_under_load;
         self.appends += other.appends;
         self.acked += other.acked;
         self.steps += other.steps;

@@ -90,6 +90,8 @@ impl Runner<'_> {
 
     fn report(mut self, violation: Option<Violation>) -> Report {
         let (at_the_gate, violation_there) = self.world.take_findings();
+        // A violation leaves a life in its middle; the disk must outlive what leads to it.
+        self.session.following.forget_stoppers();
         self.figures.tally.add(&self.session.tally.borrow());
         self.figures.tally.add(&at_the_gate);
         self.figures.appends = self.session.model.borrow().appends();
@@ -97,6 +99,8 @@ impl Runner<'_> {
         self.figures.segments_truncated = self.session.segments_truncated.get();
         self.figures.decoys = self.session.decoys.get();
         self.figures.reads_over_truncation = self.session.reads_over_truncation.get();
+        self.figures.tails_stopped = self.session.following.stopped.get();
+        self.figures.tails_ended_under_load = self.session.following.ended_under_load.get();
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
             violation: violation.or(violation_there),
@@ -294,6 +298,8 @@ impl Runner<'_> {
             hidden_work::check(calls, &mut self.session.tally.borrow_mut())?;
         }
         let open = self.world.with_disk(|disk| disk.open_files());
+        // Whoever can stop a tail keeps nothing of the log: the next one may open it.
+        self.session.following.forget_stoppers();
         ensure(Property::OneWriter, is_frozen || open == 0, || {
             format!("the log is gone, but {open} of its files are still open")
         })

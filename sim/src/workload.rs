@@ -9,6 +9,7 @@ use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager,
 use crate::checker::{
     Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
 };
+use crate::disk::Disk;
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
 use crate::sched::Scheduler;
@@ -140,6 +141,12 @@ impl Client<'_> {
             Op::Truncate(eighths) => self.truncate(eighths),
             Op::TruncateTooFar => self.truncate_too_far(),
             Op::ReadTooEarly => self.read_too_early(),
+            Op::Stop => self.stop_followers(),
+            Op::NoSpace(calls) => self.change_disk(|disk| disk.refuse_space(calls)),
+            Op::FillUp(blocks) => {
+                self.change_disk(|disk| disk.leave_room(u64::from(blocks) * 4096))
+            }
+            Op::MakeRoom => self.change_disk(Disk::make_room),
             Op::SecondOpen => self.second_open(),
             Op::Look => self.look(),
             Op::Close => self.close(),
@@ -365,6 +372,12 @@ impl Client<'_> {
                 self.after_error(&error)
             }
         }
+    }
+
+    /// Changes the disk under the log; that can't fail.
+    fn change_disk(&self, change: impl FnOnce(&mut Disk)) -> Result<Flow, Violation> {
+        self.world.with_disk(change);
+        Ok(Flow::GoOn)
     }
 
     fn second_open(&self) -> Result<Flow, Violation> {

@@ -97,7 +97,11 @@ impl World {
         self.vfs
             .set_faults(self.choices.stream(Purpose::Faults, life));
         *self.entropy.lock() = self.choices.stream(Purpose::Entropy, life);
-        let faults_before = self.with_disk(faults_of_calls);
+        let faults_before = self.with_disk(|disk| {
+            disk.refuse_space(0);
+            disk.make_room();
+            faults_of_calls(disk)
+        });
         let mut watch = self.warden.lock();
         watch.calls = 0;
         watch.changes = 0;

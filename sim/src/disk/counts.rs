@@ -63,6 +63,10 @@ named_enum! {
         ReadError = "read-error",
         /// The disk was full.
         NoSpace = "no-space",
+        /// For so many calls the disk had no space.
+        SpaceRefused = "space-refused",
+        /// A write that found no space was done in part all the same.
+        SpaceRefusedPartial = "space-refused-partial",
         /// A sync failed in mode `CleanKeepCache`.
         SyncCleanKeepCache = "sync-clean-keep-cache",
         /// A sync failed in mode `CleanRevertCache`.

@@ -64,15 +64,22 @@ impl Disk {
     ) -> Result<usize, Errno> {
         self.maybe_interrupt(stream)?;
         let direct = self.fd(fd).direct;
-        if stream.happens(self.faults.write_error) {
-            self.counts.fault(Fault::WriteError);
+        let is_refused = self.take_refusal();
+        if is_refused || stream.happens(self.faults.write_error) {
+            self.counts.fault(write_fault(is_refused));
             if stream.happens(HALF)
                 && let Some(part) = self.draw_shorter(data.len(), direct, stream)
             {
-                self.counts.fault(Fault::WriteErrorPartial);
+                self.counts.fault(match is_refused {
+                    true => Fault::SpaceRefusedPartial,
+                    false => Fault::WriteErrorPartial,
+                });
                 self.write(fd, offset, &data[..part])?;
             }
-            return Err(draw_write_error(stream));
+            return Err(match is_refused {
+                true => Errno::ENOSPC,
+                false => draw_write_error(stream),
+            });
         }
         if stream.happens(self.faults.short_write)
             && let Some(shorter) = self.draw_shorter(data.len(), direct, stream)
@@ -140,13 +147,17 @@ impl Disk {
         stream: &mut Stream,
     ) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
-        if stream.happens(self.faults.write_error) {
-            self.counts.fault(Fault::WriteError);
+        let is_refused = self.take_refusal();
+        if is_refused || stream.happens(self.faults.write_error) {
+            self.counts.fault(write_fault(is_refused));
             if len > PAGE && stream.happens(HALF) {
                 self.counts.fault(Fault::WriteErrorPartial);
                 self.allocate(fd, offset, len / 2)?;
             }
-            return Err(draw_write_error(stream));
+            return Err(match is_refused {
+                true => Errno::ENOSPC,
+                false => draw_write_error(stream),
+            });
         }
         self.allocate(fd, offset, len)
     }
@@ -236,6 +247,13 @@ impl Disk {
         self.sync_dir(path)
     }
 
+    /// Whether this call is one of those that find no space.
+    fn take_refusal(&mut self) -> bool {
+        let is_refused = self.refusals > 0;
+        self.refusals = self.refusals.saturating_sub(1);
+        is_refused
+    }
+
     /// A count from 1 to below `count`, at a sector's edge every second time; at one of direct
     /// I/O's blocks always when the file is open for that. `None` where there is no such count.
     fn draw_shorter(&self, count: usize, direct: bool, stream: &mut Stream) -> Option<usize> {
@@ -280,6 +298,13 @@ impl Disk {
             self.counts.fault(Fault::MetadataError);
             NameFault::Refused(*stream.pick(&[Errno::EIO, Errno::ENOSPC]))
         }
+    }
+}
+
+fn write_fault(is_refused: bool) -> Fault {
+    match is_refused {
+        true => Fault::SpaceRefused,
+        false => Fault::WriteError,
     }
 }
 

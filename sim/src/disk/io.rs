@@ -203,7 +203,11 @@ impl Disk {
         if wanted <= charged {
             return end;
         }
-        let free = match self.knobs.capacity {
+        let capacity = [self.knobs.capacity, self.limit]
+            .into_iter()
+            .flatten()
+            .min();
+        let free = match capacity {
             Some(capacity) => capacity.saturating_sub(self.used) / PAGE * PAGE,
             None => u64::MAX / 2,
         };

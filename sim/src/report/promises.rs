@@ -56,6 +56,13 @@ pub fn broken(summary: &Summary) -> Vec<String> {
     let reads = figures.reads_over_truncation;
     expect("append", "that looks like a log", figures.decoys);
     expect("read", "from a reader older than a truncation", reads);
+    let ended = figures.tails_ended_under_load;
+    expect(
+        "tail",
+        "stopped while others were at work",
+        figures.tails_stopped,
+    );
+    expect("tail", "stopped, that ended beside others", ended);
     expect("open", "with another configuration", figures.reshaped);
     expect(
         "open",

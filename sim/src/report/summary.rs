@@ -159,6 +159,8 @@ impl Outcome<'_> {
             "segments_truncated": figures.segments_truncated,
             "decoys": figures.decoys,
             "reads_over_truncation": figures.reads_over_truncation,
+            "tails_stopped": figures.tails_stopped,
+            "tails_ended_under_load": figures.tails_ended_under_load,
             "power_cuts": disk.power_cuts,
             "power_cuts_lossy": disk.power_cuts_lossy,
             "kills": disk.kills,

@@ -104,7 +104,7 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
             (0..clients)
                 .map(|_| {
                     let ops = stream.within(1, ops_max);
-                    (0..ops).map(|_| verbs.draw_op(stream)).collect()
+                    verbs.draw_ops(stream, ops)
                 })
                 .collect()
         }

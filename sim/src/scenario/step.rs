@@ -49,6 +49,15 @@ pub enum Op {
     TruncateTooFar,
     /// Ask to read what was truncated, which must be refused.
     ReadTooEarly,
+    /// Stop all tails that other clients follow just now.
+    Stop,
+    /// Let the disk find no space for the next so many writes, every second one after a part of it
+    /// was done. Then there is space again.
+    NoSpace(u32),
+    /// Fill the disk: it has room for so many more blocks of 4096 bytes.
+    FillUp(u32),
+    /// Give the disk the room that it had.
+    MakeRoom,
     /// Try to open the log a second time, which must be refused.
     SecondOpen,
     /// Look at segments, sizes and LSNs.
@@ -77,6 +86,10 @@ impl fmt::Display for Op {
             Op::Truncate(eighths) => write!(f, "truncate {eighths}"),
             Op::TruncateTooFar => f.write_str("truncate-too-far"),
             Op::ReadTooEarly => f.write_str("read-too-early"),
+            Op::Stop => f.write_str("stop"),
+            Op::NoSpace(calls) => write!(f, "no-space {calls}"),
+            Op::FillUp(blocks) => write!(f, "fill-up {blocks}"),
+            Op::MakeRoom => f.write_str("make-room"),
             Op::SecondOpen => f.write_str("second-open"),
             Op::Look => f.write_str("look"),
             Op::Close => f.write_str("close"),
@@ -112,6 +125,10 @@ impl FromStr for Op {
             ("truncate", &[eighths @ 0..=8]) => Op::Truncate(eighths),
             ("truncate-too-far", []) => Op::TruncateTooFar,
             ("read-too-early", []) => Op::ReadTooEarly,
+            ("stop", []) => Op::Stop,
+            ("no-space", &[calls]) => Op::NoSpace(calls),
+            ("fill-up", &[blocks]) => Op::FillUp(blocks),
+            ("make-room", []) => Op::MakeRoom,
             ("second-open", []) => Op::SecondOpen,
             ("look", []) => Op::Look,
             ("close", []) => Op::Close,
@@ -272,6 +289,10 @@ mod tests {
             "stream-from 8",
             "read 3",
             "decoy 948",
+            "stop",
+            "no-space 2",
+            "fill-up 0",
+            "make-room",
         ] {
             survives::<Op>(text);
         }

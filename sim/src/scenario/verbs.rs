@@ -1,7 +1,7 @@
 //! Which operations a seed's clients do, and how often.
 
 use super::step::Op;
-use crate::choice::Stream;
+use crate::choice::{Ratio, Stream};
 use crate::decoy::PREFIXES;
 use crate::named::named_enum;
 
@@ -42,6 +42,14 @@ named_enum! {
         TruncateTooFar = "truncate-too-far",
         /// See [`Op::ReadTooEarly`].
         ReadTooEarly = "read-too-early",
+        /// See [`Op::Stop`].
+        Stop = "stop",
+        /// See [`Op::NoSpace`].
+        NoSpace = "no-space",
+        /// See [`Op::FillUp`].
+        FillUp = "fill-up",
+        /// See [`Op::MakeRoom`].
+        MakeRoom = "make-room",
         /// See [`Op::SecondOpen`].
         SecondOpen = "second-open",
         /// See [`Op::Look`].
@@ -62,11 +70,12 @@ impl Verb {
             Verb::Batch | Verb::Stream => 6,
             Verb::Decoy => 5,
             Verb::Replay | Verb::ReplayFrom => 4,
-            Verb::Follow => 3,
+            Verb::Follow | Verb::Stop | Verb::MakeRoom => 3,
+            Verb::NoSpace => 2,
             Verb::StreamFrom | Verb::Hold | Verb::Look => 2,
             Verb::TruncateTooFar | Verb::ReadTooEarly | Verb::SecondOpen => 2,
             // A close ends the work of all clients, so it is rare.
-            Verb::Release | Verb::Close => 1,
+            Verb::Release | Verb::Close | Verb::FillUp => 1,
         }
     }
 }
@@ -98,14 +107,40 @@ impl Verbs {
         if weights[Verb::Stream as usize] + weights[Verb::StreamFrom as usize] == 0 {
             weights[Verb::Read as usize] = 0;
         }
+        // Nor is there anything to stop, or a full disk to make room on.
+        if weights[Verb::Follow as usize] == 0 {
+            weights[Verb::Stop as usize] = 0;
+        }
+        if weights[Verb::FillUp as usize] == 0 {
+            weights[Verb::MakeRoom as usize] = 0;
+        }
+        // A disk without space ends much, so most seeds do not meet it.
+        for verb in [Verb::NoSpace, Verb::FillUp] {
+            if !stream.happens(Ratio::new(1, 3)) {
+                weights[verb as usize] = 0;
+            }
+        }
         Verbs {
             weights,
             len_max: *stream.pick(&[8, 60, 60, 400, 1500, 5000]),
         }
     }
 
+    /// Draws so many operations, or some more.
+    pub(super) fn draw_ops(&self, stream: &mut Stream, count: u64) -> Vec<Op> {
+        let mut ops = Vec::new();
+        for _ in 0..count {
+            let op = self.draw_op(stream);
+            ops.push(op);
+            if matches!(op, Op::NoSpace(_) | Op::FillUp(_)) && stream.happens(Ratio::new(1, 2)) {
+                draw_after_full(stream, op, &mut ops);
+            }
+        }
+        ops
+    }
+
     /// Draws an operation.
-    pub(super) fn draw_op(&self, stream: &mut Stream) -> Op {
+    fn draw_op(&self, stream: &mut Stream) -> Op {
         // Short payloads are as frequent as long ones: boundaries are everywhere.
         let len_max = stream.within(0, self.len_max);
         let len = stream.within(0, len_max) as u32;
@@ -131,9 +166,31 @@ impl Verbs {
             Verb::Truncate => Op::Truncate(eighths),
             Verb::TruncateTooFar => Op::TruncateTooFar,
             Verb::ReadTooEarly => Op::ReadTooEarly,
+            Verb::Stop => Op::Stop,
+            Verb::NoSpace => Op::NoSpace(1 + eighths / 4),
+            Verb::FillUp => Op::FillUp(eighths / 4),
+            Verb::MakeRoom => Op::MakeRoom,
             Verb::SecondOpen => Op::SecondOpen,
             Verb::Look => Op::Look,
             Verb::Close => Op::Close,
         }
+    }
+}
+
+/// What finds the disk full: a frame without records, of which a part may be written. Then, with
+/// space again, records in its place and behind it, which nothing syncs.
+fn draw_after_full(stream: &mut Stream, full: Op, ops: &mut Vec<Op>) {
+    let eighths = stream.within(0, 8) as u32;
+    ops.push(match stream.weighted(&[3, 2, 3, 1]) {
+        0 => Op::Hold(eighths),
+        1 => Op::Release,
+        2 => Op::Truncate(eighths),
+        _ => Op::Close,
+    });
+    if matches!(full, Op::FillUp(_)) {
+        ops.push(Op::MakeRoom);
+    }
+    for _ in 0..stream.within(2, 4) {
+        ops.push(Op::Append(stream.within(300, 900) as u32));
     }
 }

@@ -29,6 +29,8 @@ impl World {
             atomic_unit: disk.knobs().atomic_unit,
             ..Knobs::default()
         });
+        disk.refuse_space(0);
+        disk.make_room();
         // Without faults nothing is ever drawn from it.
         let faults = self.choices.stream(Purpose::Faults, 0);
         Fork {
