@@ -3,7 +3,8 @@
 //! A tail reads like any reader up to what is durable, and then waits to be woken by the commit
 //! that makes more of it durable. It pins the segment that it will go on in, and so all later ones.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::Weak;
 
 use crate::commit::Committer;
 use crate::error::Result;
