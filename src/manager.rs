@@ -268,8 +268,8 @@ impl WalManager {
     /// # Errors
     /// [`Error::BelowLowWater`] when records from `lsn` on are gone already, [`Error::NotAppended`]
     /// behind the next LSN, [`Error::BadHold`] for a name that is not of 1 to 255 bytes, or one hold
-    /// too many; and as [`WalManager::sync`]. After an error the hold is what it was, and after
-    /// [`Error::Poisoned`] one of the two.
+    /// too many; and as [`WalManager::sync`]. After an error the hold is what it was; where a crash
+    /// follows [`Error::Full`], and after [`Error::Poisoned`], the next open shows one of the two.
     pub fn set_hold(&self, name: &str, lsn: Lsn) -> Result<()> {
         self.committer.set_hold(name, lsn)
     }
@@ -277,7 +277,8 @@ impl WalManager {
     /// Releases a hold; `false` when there is none of this name. Durable on return.
     ///
     /// # Errors
-    /// As [`WalManager::sync`]; then the hold is still there, and after [`Error::Poisoned`] it may be.
+    /// As [`WalManager::sync`]; then the hold is still there; where a crash follows [`Error::Full`],
+    /// and after [`Error::Poisoned`], the next open may or may not show it.
     pub fn release_hold(&self, name: &str) -> Result<bool> {
         self.committer.release_hold(name)
     }

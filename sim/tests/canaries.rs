@@ -65,7 +65,10 @@ fn a_directory_sync_that_does_nothing_is_caught() {
 
 #[test]
 fn a_write_that_crosses_its_sync_is_caught() {
-    is_caught(Lie::WriteCrossesSync, &[Class::Durability]);
+    is_caught(
+        Lie::WriteCrossesSync,
+        &[Class::Durability, Class::Integrity],
+    );
 }
 
 #[test]
@@ -160,7 +163,7 @@ fn the_command_line_tells_a_failure_and_how_to_see_it_again() {
     let (durability, integrity) = (Class::Durability as i32, Class::Integrity as i32);
     check(&["--lie", "file-sync"], &[durability]);
     check(&["--lie", "dir-sync"], &[durability]);
-    check(&["--lie", "write-crosses-sync"], &[durability]);
+    check(&["--lie", "write-crosses-sync"], &[durability, integrity]);
     check(&["--lie", "bit-flip"], &[durability, integrity]);
     check(&["--without-crashes"], &[Class::Vacuity as i32]);
 }

@@ -170,7 +170,8 @@ impl Client<'_> {
             "a tail ended, but nobody had stopped it or closed the log".into()
         })?;
         let durable = self.wal.durable_lsn().as_u64();
-        ensure(Property::Following, durable < next || !is_closed, || {
+        // One that was stopped ends there, whatever others do until it has heard of it.
+        ensure(Property::Following, is_stopped || durable < next, || {
             format!("a tail ended before lsn {next}, but lsn {durable} is durable")
         })?;
         Ok(Flow::GoOn)
@@ -224,14 +225,17 @@ impl Client<'_> {
             Err(_) => 0,
         };
         following.end.set(Some(end));
-        let stoppers: Vec<TailStopper> = following
-            .followers
-            .borrow()
-            .values()
-            .filter(|follower| follower.stop.is_none())
-            .filter(|follower| end == 0 || follower.seen >= end)
-            .map(|follower| follower.stopper.clone())
-            .collect();
+        let mut stoppers = Vec::new();
+        for follower in following.followers.borrow_mut().values_mut() {
+            if follower.stop.is_none() && (end == 0 || follower.seen >= end) {
+                // The first stop decides: a later one has nothing to say.
+                follower.stop = Some(Stop {
+                    durable_before: 0,
+                    durable_after: u64::MAX,
+                });
+                stoppers.push(follower.stopper.clone());
+            }
+        }
         stoppers.iter().for_each(TailStopper::stop);
         Ok(())
     }

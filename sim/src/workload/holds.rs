@@ -78,10 +78,6 @@ impl Client<'_> {
             let view = model.holds.get_mut(&(self.index as u16));
             let view = view.expect("the call has begun");
             view.is_changing = false;
-            if is_open {
-                // It was refused: the hold is what it was, after a crash as well.
-                view.tried.pop();
-            }
         });
         match is_open {
             true => self.look_at_hold(),
