@@ -71,14 +71,29 @@ fn frames_of(file: usize, bytes: &[u8]) -> Vec<(usize, SegmentHeader, usize, Fra
     let Ok(segment) = SegmentHeader::decode(bytes) else {
         return Vec::new();
     };
-    let blocks = (0..bytes.len()).step_by(segment.block_bytes as usize);
-    let whole = blocks.skip(1).filter_map(|offset| {
-        let frame = FrameHeader::decode(&bytes[offset..], &segment, offset as u64).ok()?;
-        // Without all of its padding it is torn, and written anew it would be whole.
-        let whole = bytes.get(offset..offset + frame.file_bytes(&segment) as usize)?;
-        let body = &whole[FRAME_HEADER_BYTES..][..frame.body_bytes as usize];
-        frame.check_body(body).ok()?;
-        (frame.record_count > 0).then_some((file, segment, offset, frame))
-    });
-    whole.collect()
+    let block_bytes = segment.block_bytes as usize;
+    let mut frames = Vec::new();
+    let mut offset = block_bytes;
+    while offset < bytes.len() {
+        let frame = whole_frame(&bytes[offset..], &segment, offset as u64);
+        // A payload within a frame may hold what looks like another one.
+        offset += match frame {
+            Some(frame) => frame.file_bytes(&segment) as usize,
+            None => block_bytes,
+        };
+        if let Some(frame) = frame.filter(|frame| frame.record_count > 0) {
+            let at = offset - frame.file_bytes(&segment) as usize;
+            frames.push((file, segment, at, frame));
+        }
+    }
+    frames
+}
+
+fn whole_frame(bytes: &[u8], segment: &SegmentHeader, offset: u64) -> Option<FrameHeader> {
+    let frame = FrameHeader::decode(bytes, segment, offset).ok()?;
+    // Without all of its padding it is torn, and written anew it would be whole.
+    let whole = bytes.get(..frame.file_bytes(segment) as usize)?;
+    let body = &whole[FRAME_HEADER_BYTES..][..frame.body_bytes as usize];
+    frame.check_body(body).ok()?;
+    Some(frame)
 }
