@@ -148,3 +148,30 @@ fn a_tail_keeps_the_log_locked_and_its_stopper_does_not() {
     open_small(dir.path());
     stopper.stop();
 }
+
+#[test]
+fn a_tail_is_woken_by_whatever_makes_records_durable() {
+    let dir = scratch();
+    let wal = open_small(dir.path());
+    fill(&wal, 20);
+    let mut tail = wal.tail(Lsn::new(21)).expect("starts");
+    // Written, since the next one finds no room beside it, but not synced.
+    wal.append_put(TENANT, SHARD, &[1; 400]).expect("appends");
+    wal.append_put(TENANT, SHARD, &[2; 400]).expect("appends");
+    let (send, receive) = mpsc::channel();
+    let stopper = tail.stopper();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let next = tail.next().map(|record| record.expect("intact").header.lsn);
+            send.send(next).expect("the test waits");
+        });
+        let waiting = receive.recv_timeout(Duration::from_millis(20));
+        assert_eq!(waiting, Err(mpsc::RecvTimeoutError::Timeout));
+        // The mark's sync covers what was written before it.
+        wal.truncate_before(Lsn::new(10)).expect("truncates");
+        assert_eq!(wal.durable_lsn(), Lsn::new(21));
+        let next = receive.recv_timeout(Duration::from_secs(20));
+        stopper.stop();
+        assert_eq!(next, Ok(Some(21)));
+    });
+}
