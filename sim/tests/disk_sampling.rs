@@ -93,6 +93,9 @@ fn every_sampled_image_is_legal_and_every_fault_fires() {
         for _life in 0..4 {
             let mut open = Vec::new();
             for _ in 0..work.within(5, 60) {
+                if work.happens(Ratio::new(1, 50)) {
+                    vfs.with_disk(|disk| disk.refuse_space(2));
+                }
                 step(&*vfs, &mut open, &mut work);
             }
             let before = vfs.with_disk(|disk| disk.clone());
