@@ -16,6 +16,7 @@ mod logs;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use seawall::format::frame::FrameKind;
+use seawall::format::header::{HEADER_BYTES, SegmentHeader};
 use seawall::verify::OtherKind;
 use seawall::{Error, Finding, Lsn, RecordType, Verdict};
 
@@ -316,6 +317,26 @@ fn a_dump_below_the_low_water_mark_is_an_error() {
         (Verdict::Intact, mark)
     );
     assert_eq!(report.first_lsn, Some(mark));
+}
+
+#[test]
+fn a_header_whose_two_promises_differ_is_refused_by_all() {
+    let mut log = Log::new(512);
+    for _ in 0..3 {
+        log.append(10);
+    }
+    log.sync();
+    let mut files = log.files();
+    assert_eq!(compare(&files), Verdict::Intact);
+    let bytes = files.values_mut().next().expect("one segment");
+    // Forged: two of the three records of a frame, but not the frame.
+    let mut header = SegmentHeader::decode(bytes).expect("an intact header");
+    header.durable_lsn = Lsn::new(2);
+    bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
+    assert_eq!(compare(&files), Verdict::Damaged);
+    let opened = replayed(&files);
+    assert!(matches!(opened, Err(Error::Corrupt { offset: 512, .. })));
+    assert!(dumped(&files, None).is_err());
 }
 
 /// Holds the verdict of verify against those of an open, a replay and a dump.

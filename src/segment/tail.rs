@@ -67,7 +67,8 @@ impl Tail {
             holds: Arc::default(),
         };
         let mut tail = Tail {
-            proven: header.durable_lsn,
+            // What the header promises is held against the frames first, as every promise is.
+            proven: header.first_lsn.before(),
             proven_end: reader.offset(),
             valid: header.first_lsn.before(),
             end: reader.offset(),
@@ -118,7 +119,8 @@ impl Tail {
             return Err(corrupt(&tail, stop.offset, stop.why));
         }
         tail.settle(promise, &mut unproven);
-        // The two promises of a frame speak of the same sync.
+        // The two promises of a frame, or of the header, speak of the same sync. Otherwise the next
+        // segment would start between two records of a frame that it leaves behind as unproven.
         match tail.proven < promise.lsn {
             true => Err(corrupt(&tail, tail.proven_end, NotAFrame::Contents)),
             false => Ok(tail),
@@ -146,7 +148,7 @@ impl Tail {
             .is_some_and(|frame| frame.end <= promise.end)
         {
             let frame = unproven.pop_front().expect("it was just looked at");
-            self.proven = self.proven.max(frame.last_lsn);
+            self.proven = frame.last_lsn;
             self.proven_end = frame.end;
             self.proven_kept = frame.kept;
         }
