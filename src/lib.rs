@@ -45,6 +45,7 @@
 //! and randomness.
 
 pub mod config;
+pub mod crypto;
 pub mod dump;
 pub mod env;
 pub mod error;
@@ -63,6 +64,7 @@ mod segment;
 mod truncation;
 
 pub use config::{WalConfig, WalTuning};
+pub use crypto::{KeyId, KeyRing, WalEncryptionKey};
 pub use dump::{Dump, dump, dump_in};
 pub use error::{Error, Result};
 pub use follow::{TailStopper, WalTail};
