@@ -24,6 +24,7 @@ use crate::segment::writer::Writer;
 use crate::stats::WalStats;
 use crate::types::{Lsn, NewRecord, SegmentMeta};
 
+mod keys;
 mod queue;
 mod retention;
 

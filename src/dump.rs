@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::commit::Snapshot;
+use crate::crypto::KeyRing;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::manager::look_into;
@@ -39,16 +40,16 @@ impl Iterator for Dump {
 /// [`Error::BelowLowWater`] when `from` was truncated; [`Error::Corrupt`], [`Error::Foreign`],
 /// [`Error::Version`], [`Error::Encrypted`], [`Error::Legacy`] and [`Error::Io`] as an open. A
 /// log with required types that this version does not know is shown all the same.
-pub fn dump(path: &Path, from: Option<Lsn>) -> Result<Dump> {
-    dump_in(Env::os(), path, from)
+pub fn dump(path: &Path, from: Option<Lsn>, keys: Option<KeyRing>) -> Result<Dump> {
+    dump_in(Env::os(), path, from, keys)
 }
 
 /// As [`dump`], in any world: the simulator's as well as the real one.
 ///
 /// # Errors
 /// As [`dump`].
-pub fn dump_in(env: Env, path: &Path, from: Option<Lsn>) -> Result<Dump> {
-    let dir = Arc::new(look_into(env, path)?);
+pub fn dump_in(env: Env, path: &Path, from: Option<Lsn>, keys: Option<KeyRing>) -> Result<Dump> {
+    let dir = Arc::new(look_into(env, path, keys)?);
     let found = find_segments(&dir)?;
     let Some(last) = found.last() else {
         return Err(Error::NoLog {

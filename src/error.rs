@@ -3,7 +3,7 @@
 //! | error | does the log go on? |
 //! | --- | --- |
 //! | [`Error::Full`] | yes: nothing was lost; the records wait in memory and the next call tries again |
-//! | [`Error::RecordTooLarge`], [`Error::EmptyBatch`], [`Error::BatchTooLarge`], [`Error::BadHold`], [`Error::NotAppended`], [`Error::NotDurable`], [`Error::BelowLowWater`] | yes: the call was refused and changed nothing |
+//! | [`Error::RecordTooLarge`], [`Error::EmptyBatch`], [`Error::BatchTooLarge`], [`Error::BadHold`], [`Error::KeyFile`], [`Error::KeyInUse`], [`Error::NotAppended`], [`Error::NotDurable`], [`Error::BelowLowWater`] | yes: the call was refused and changed nothing |
 //! | [`Error::Corrupt`], [`Error::UnknownType`] from a reader | yes: writing goes on, but reading ends there |
 //! | [`Error::Io`] from a reader, a listing or an unlink | yes |
 //! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
@@ -14,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::crypto::KeyId;
 use crate::types::Lsn;
 
 /// The result of everything here.
@@ -87,11 +88,36 @@ pub enum Error {
         /// Its version.
         version: u32,
     },
-    /// A segment is encrypted, and this version of the library has no keys. Nothing was changed.
-    #[error("{} is encrypted", path.display())]
+    /// A segment is encrypted with a key that is not among those given. Nothing was changed.
+    #[error("{} is encrypted with key {key_id}, which is not among those given", path.display())]
     Encrypted {
         /// The file.
         path: PathBuf,
+        /// The key that it needs.
+        key_id: KeyId,
+    },
+    /// A segment is in plain where only an encrypted one can be: behind an encrypted one, in place
+    /// of one, or with a ring of keys that forbids it. Nothing was changed.
+    #[error("{} is not encrypted, as it should be", path.display())]
+    Plaintext {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file can't be taken for a key's. Nothing was changed.
+    #[error("{} is no key file: {why}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A key can't go: it is the current one, or a segment still needs it. Nothing was changed.
+    #[error("key {key_id} is still needed, by {}", segment.display())]
+    KeyInUse {
+        /// The key.
+        key_id: KeyId,
+        /// The oldest segment that needs it; the log's directory for the current key.
+        segment: PathBuf,
     },
     /// The log has records of a type that this version does not know and that a reader must
     /// understand. Nothing was changed.

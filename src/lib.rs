@@ -57,9 +57,11 @@ pub mod verify;
 
 mod commit;
 mod follow;
+mod key_file;
 mod manager;
 mod recovery;
 mod replay;
+mod rotation;
 mod segment;
 mod truncation;
 
@@ -70,6 +72,7 @@ pub use error::{Error, Result};
 pub use follow::{TailStopper, WalTail};
 pub use manager::WalManager;
 pub use replay::WalReader;
+pub use rotation::Reencrypted;
 pub use salvage::{Salvaged, salvage, salvage_in};
 pub use stats::{Histogram, WalStats};
 pub use types::{

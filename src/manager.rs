@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::commit::Committer;
 use crate::config::{WalConfig, WalTuning};
+use crate::crypto::KeyRing;
 use crate::env::Env;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
@@ -15,12 +16,15 @@ use crate::recovery::recover;
 use crate::replay::{Unknown, WalReader};
 use crate::segment::catalog::{LOCK, LogDir, lock};
 use crate::segment::direct;
+use crate::segment::keys::Keys;
 use crate::segment::transfer::uninterrupted;
 use crate::stats::WalStats;
 use crate::truncation::truncate_before;
 use crate::types::{
     Hold, Lsn, NewRecord, RecordType, SegmentMeta, TenantId, TruncateResult, VShardId, WalRecord,
 };
+
+mod keys;
 
 /// The write-ahead log of a database node: the single source of truth for durability.
 ///
@@ -76,7 +80,7 @@ impl WalManager {
             segment_target_size,
             tuning: *tuning,
         };
-        WalManager::open_in(Env::os(), path, config)
+        WalManager::open_in(Env::os(), path, config, None)
     }
 
     /// As [`WalManager::open`] with buffered I/O, which works on every file system.
@@ -87,17 +91,24 @@ impl WalManager {
         WalManager::open(path, false)
     }
 
-    /// Opens or creates a log in any world: the simulator's as well as the real one.
+    /// Opens or creates a log in any world: the simulator's as well as the real one. With keys it
+    /// is encrypted from now on, as [`WalManager::open_encrypted`] says it.
     ///
     /// # Errors
     /// As [`WalManager::open_with_tuning`].
-    pub fn open_in(env: Env, path: &Path, config: WalConfig) -> Result<WalManager> {
+    pub fn open_in(
+        env: Env,
+        path: &Path,
+        config: WalConfig,
+        keys: Option<KeyRing>,
+    ) -> Result<WalManager> {
         let config = config.checked()?;
         create_directories(&env, path)?;
         let lock = take_lock(&env, path)?;
         let dir = Arc::new(LogDir {
             env,
             path: path.to_owned(),
+            keys: Keys::new(keys),
             _lock: Some(lock),
         });
         let config = direct::fit(&dir, config)?;
@@ -441,8 +452,8 @@ pub(crate) fn listed(holds: &Holds) -> Vec<Hold> {
 
 /// The directory of a log for somebody who only looks, as [`LogDir::to_read`]; a path where nothing
 /// is holds no log.
-pub(crate) fn look_into(env: Env, path: &Path) -> Result<LogDir> {
-    match LogDir::to_read(env, path) {
+pub(crate) fn look_into(env: Env, path: &Path, keys: Option<KeyRing>) -> Result<LogDir> {
+    match LogDir::to_read(env, path, keys) {
         // That the lock file is missing is no error, so this is about the directory.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::NoLog {

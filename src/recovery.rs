@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::WalConfig;
@@ -19,8 +19,8 @@ use crate::format::buffer::{FrameBuffer, Place};
 use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::header::Previous;
 use crate::segment::active::{ActiveSegment, Draft};
-use crate::segment::catalog::{Catalog, Entry, LogDir, Segment};
-use crate::segment::chain::{find_segments, live_chain};
+use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment, TEMPORARY, TEMPORARY_COPY};
+use crate::segment::chain::{find_all, live_chain};
 use crate::segment::reader::FrameReader;
 use crate::segment::tail::Tail;
 use crate::segment::transfer::{uninterrupted, write_all};
@@ -37,7 +37,7 @@ pub(crate) struct Recovered {
 
 /// Recovers the log in a locked directory, or creates it where there is none.
 pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
-    let found = find_segments(dir)?;
+    let (found, others) = find_all(dir)?;
     let Some(last) = found.last() else {
         return create(dir, config);
     };
@@ -62,6 +62,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
     };
     let mut recovered = recovery.finish(&found, live)?;
     recovered.doomed = remove_dead(dir, &found, &recovered.catalog)?;
+    remove_copy(dir, &others);
     Ok(recovered)
 }
 
@@ -72,7 +73,7 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
     let next = NextSegment::of_new_log(dir)?;
     let first = Lsn::ZERO.next();
     let header = next.header(dir, config, first, Lsn::ZERO, first)?;
-    let active = Draft::begin(dir, config)?.publish(&header)?;
+    let active = Draft::begin(dir, config, TEMPORARY, header)?.publish(Lsn::ZERO)?;
     let kept = Kept {
         low_water: first,
         holds: Arc::default(),
@@ -126,9 +127,10 @@ impl Recovery<'_> {
             previous: match self.has_proven() {
                 true => Previous {
                     segment_id: header.segment_id,
-                    end: self.tail.proven_end,
-                    salt: header.salt,
+                    end: header.told_end(self.tail.proven_end),
+                    salt: header.salt_to_others(),
                     is_sealed,
+                    is_encrypted: header.key_id.is_some(),
                 },
                 false => header.previous,
             },
@@ -164,7 +166,7 @@ impl Recovery<'_> {
 
     fn last_until(&self, end: u64) -> Entry {
         Entry {
-            end,
+            end: self.last.segment.header.told_end(end),
             ..self.last.clone()
         }
     }
@@ -173,25 +175,27 @@ impl Recovery<'_> {
     fn start_segment(&self, next: &NextSegment) -> Result<ActiveSegment> {
         let tail = &self.tail;
         let first_lsn = tail.proven.next();
-        let mut header = next.header(
+        let header = next.header(
             self.dir,
             self.config,
             first_lsn,
             tail.proven,
             tail.kept.low_water,
         )?;
-        let mut draft = Draft::begin(self.dir, self.config)?;
-        draft.append_holds(&tail.kept.holds, &header)?;
+        let mut draft = Draft::begin(self.dir, self.config, TEMPORARY, header)?;
+        draft.append_holds(&tail.kept.holds)?;
         let mut last_lsn = tail.proven;
         let mut write = |buffer: &mut FrameBuffer| {
-            draft.append(buffer.encode(&Place {
-                segment: &header,
+            let seal = draft.next_seal()?;
+            let place = Place {
+                segment: draft.header(),
                 offset: draft.end(),
                 last_lsn,
                 durable_lsn: tail.proven,
                 durable_end: 0,
                 low_water_lsn: tail.kept.low_water,
-            }))?;
+            };
+            draft.append(buffer.encode(&place, seal))?;
             last_lsn = buffer.last_lsn();
             buffer.clear();
             Ok(())
@@ -200,7 +204,8 @@ impl Recovery<'_> {
         // was one frame stays in one, so that batches stay whole.
         let room = self.config.tuning.write_buffer_size;
         let mut buffer = FrameBuffer::with_capacity(room);
-        let copied = self.each_unproven(|_, frame, body| {
+        let copied = self.each_unproven(|_, frame, reader| {
+            let body = reader.body(frame);
             if frame.record_count == 0 {
                 return Ok(());
             }
@@ -223,8 +228,7 @@ impl Recovery<'_> {
         if !buffer.is_empty() {
             write(&mut buffer)?;
         }
-        header.durable_lsn = copied.valid;
-        draft.publish(&header).map_err(full_if_for_space)
+        draft.publish(copied.valid).map_err(full_if_for_space)
     }
 
     /// Hands over the frames behind the proven ones, with their offsets, as they are read now.
@@ -233,7 +237,7 @@ impl Recovery<'_> {
     /// frame may be in the page cache only, and may leave it between two reads.
     fn each_unproven(
         &self,
-        mut each: impl FnMut(u64, &FrameHeader, &[u8]) -> Result<()>,
+        mut each: impl FnMut(u64, &FrameHeader, &FrameReader) -> Result<()>,
     ) -> Result<Durable> {
         let mut durable = Durable {
             valid: self.tail.proven,
@@ -244,7 +248,7 @@ impl Recovery<'_> {
             return Ok(durable);
         }
         let segment = &self.last.segment;
-        let mut reader = FrameReader::open(self.dir, &segment.path, &segment.header)?;
+        let mut reader = FrameReader::open(self.dir, segment)?;
         reader.skip_to(durable.end);
         while reader.offset() < self.tail.end {
             let offset = reader.offset();
@@ -252,11 +256,10 @@ impl Recovery<'_> {
                 Ok(frame) if frame.follows(durable.valid) => frame,
                 Ok(_) | Err(_) => break,
             };
-            let body = reader.body(&frame);
-            each(offset, &frame, body)?;
+            each(offset, &frame, &reader)?;
             durable.valid = frame.last_lsn();
             durable.end = reader.offset();
-            durable.kept.see(&frame, body);
+            durable.kept.see(&frame, reader.body(&frame));
         }
         Ok(durable)
     }
@@ -269,9 +272,8 @@ impl Recovery<'_> {
     // Applications Recover from fsync Failures?", ATC'20.
     fn heal_in_place(&self) -> Result<Durable> {
         let file = self.open_last_to_write()?;
-        let mut buffer = FrameBuffer::with_capacity(0);
-        let healed = self.each_unproven(|offset, frame, body| {
-            self.write_again(&*file, &mut buffer, offset, frame, body)
+        let healed = self.each_unproven(|offset, frame, reader| {
+            self.write_again(&*file, offset, frame, reader.stored(frame))
         })?;
         let path = &self.last.segment.path;
         file.sync_data().map_err(Error::final_io("sync", path))?;
@@ -288,7 +290,7 @@ impl Recovery<'_> {
             return Ok(false);
         }
         let segment = &self.last.segment;
-        let mut reader = FrameReader::open(self.dir, &segment.path, &segment.header)?;
+        let mut reader = FrameReader::open(self.dir, segment)?;
         reader.skip_to(self.tail.end);
         let footer = match reader.next()? {
             Ok(frame) if frame.kind == FrameKind::Footer => frame,
@@ -296,9 +298,7 @@ impl Recovery<'_> {
             Ok(_) | Err(_) => return Ok(false),
         };
         let file = self.open_last_to_write()?;
-        let mut buffer = FrameBuffer::with_capacity(0);
-        let body = reader.body(&footer);
-        match self.write_again(&*file, &mut buffer, self.tail.end, &footer, body) {
+        match self.write_again(&*file, self.tail.end, &footer, reader.stored(&footer)) {
             Err(Error::Full { .. }) => return Ok(false),
             written => written?,
         }
@@ -314,26 +314,19 @@ impl Recovery<'_> {
         file.map_err(Error::io("open", path))
     }
 
-    /// Writes a frame of the last segment again, in its own place.
+    /// Writes a frame of the last segment again, in its own place, with the bytes that it had: in
+    /// an encrypted segment nobody seals anything any more.
     fn write_again(
         &self,
         file: &dyn File,
-        buffer: &mut FrameBuffer,
         offset: u64,
         frame: &FrameHeader,
-        body: &[u8],
+        stored: &[u8],
     ) -> Result<()> {
         let segment = &self.last.segment;
-        let place = Place {
-            segment: &segment.header,
-            offset,
-            last_lsn: frame.first_lsn.before(),
-            durable_lsn: frame.durable_lsn,
-            durable_end: frame.durable_end,
-            low_water_lsn: frame.low_water_lsn,
-        };
-        let bytes = buffer.encode_again(frame, body, &place);
-        write_all(file, offset, bytes).map_err(Error::io("write", &segment.path))
+        let mut padded = stored.to_vec();
+        padded.resize(frame.file_bytes(&segment.header) as usize, 0);
+        write_all(file, offset, &padded).map_err(Error::io("write", &segment.path))
     }
 
     fn hand_over_without_segment(
@@ -346,9 +339,10 @@ impl Recovery<'_> {
         let next = NextSegment {
             previous: Previous {
                 segment_id: self.last.segment.header.segment_id,
-                end: healed.end,
-                salt: self.last.segment.header.salt,
+                end: self.last.segment.header.told_end(healed.end),
+                salt: self.last.segment.header.salt_to_others(),
                 is_sealed,
+                is_encrypted: self.last.segment.header.key_id.is_some(),
             },
             ..next
         };
@@ -379,6 +373,8 @@ fn hand_over(
         segment: Arc::new(Segment {
             header,
             path: active.path().clone(),
+            key: active.key().cloned(),
+            pin: Arc::default(),
         }),
         end: active.end(),
         file_bytes: active.end(),
@@ -407,6 +403,19 @@ fn full_if_for_space(error: Error) -> Error {
             source,
         } => Error::io("sync", &path)(source),
         error => error,
+    }
+}
+
+/// Removes what a crash has left of a segment that was being encrypted anew. It harms nobody, so
+/// neither does it if it stays; the next one is written over it.
+fn remove_copy(dir: &LogDir, others: &[(PathBuf, Name)]) {
+    for (path, _) in others {
+        if path.file_name().is_some_and(|name| name == TEMPORARY_COPY) {
+            let removed = dir.remove(path);
+            if let Err(error) = removed {
+                tracing::warn!(%error, "a temporary file stays");
+            }
+        }
     }
 }
 

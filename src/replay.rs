@@ -149,14 +149,14 @@ impl WalReader {
         }
         let entry = self.entries.front();
         let entry = entry.expect("the snapshot holds all its records");
-        let (end, header) = (entry.end, &entry.segment.header);
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => {
-                let reader = FrameReader::open(&self.dir, &entry.segment.path, header)?;
+                let reader = FrameReader::open(&self.dir, &entry.segment)?;
                 self.segment.insert(reader)
             }
         };
+        let end = segment.header().own_end(entry.end);
         if segment.offset() >= end {
             return Err(self.corrupt(end, "the segment ends early"));
         }

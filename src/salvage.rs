@@ -25,6 +25,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{WalConfig, WalTuning};
+use crate::crypto::KeyRing;
 use crate::env::Env;
 use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
@@ -34,7 +35,8 @@ use crate::format::required::TYPES_MAX;
 use crate::manager::{create_directories, listed, look_into, take_lock};
 use crate::recovery::sync_ancestors;
 use crate::segment::active::Draft;
-use crate::segment::catalog::{LOCK, LogDir, UNFINISHED};
+use crate::segment::catalog::{LOCK, LogDir, TEMPORARY, UNFINISHED};
+use crate::segment::keys::Keys;
 use crate::segment::transfer::uninterrupted;
 use crate::segment::walk::Step;
 use crate::segment::writer::{Kept, NextSegment, Writer};
@@ -93,16 +95,16 @@ pub struct Gap {
 /// this log or of this format: take it away first, if the rest is worth it. [`Error::Corrupt`]
 /// when nothing can be made of any file. In all these cases nothing was written. [`Error::Io`],
 /// [`Error::Full`].
-pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged> {
-    salvage_in(Env::os(), from, to)
+pub fn salvage(from: &Path, to: &Path, keys: Option<KeyRing>) -> Result<Salvaged> {
+    salvage_in(Env::os(), from, to, keys)
 }
 
 /// As [`salvage`], in any world: the simulator's as well as the real one.
 ///
 /// # Errors
 /// As [`salvage`].
-pub fn salvage_in(env: Env, from: &Path, to: &Path) -> Result<Salvaged> {
-    salvage_watched(env, from, to, &mut |_| {})
+pub fn salvage_in(env: Env, from: &Path, to: &Path, keys: Option<KeyRing>) -> Result<Salvaged> {
+    salvage_watched(env, from, to, keys, &mut |_| {})
 }
 
 /// As [`salvage_in`], and tells `watch` how far it is. All bytes count twice: they are checked
@@ -114,6 +116,7 @@ pub fn salvage_watched(
     env: Env,
     from: &Path,
     to: &Path,
+    keys: Option<KeyRing>,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Salvaged> {
     if resolved(&env, to)?.starts_with(resolved(&env, from)?) {
@@ -121,7 +124,7 @@ pub fn salvage_watched(
             why: "the new directory lies within the damaged one",
         });
     }
-    let damaged = look_into(env.clone(), from)?;
+    let damaged = look_into(env.clone(), from, keys.clone())?;
     let plan = plan(&damaged)?;
     let mut total_bytes = 0;
     let damage = inspect(&damaged, &mut |progress| {
@@ -131,7 +134,7 @@ pub fn salvage_watched(
             ..progress
         });
     })?;
-    let dir = begin(env, to)?;
+    let dir = begin(env, to, keys)?;
     let mut copy = Copy::new(&dir, &plan)?;
     let mut done_bytes = total_bytes / 2;
     for source in &plan.sources {
@@ -179,7 +182,7 @@ fn resolved(env: &Env, path: &Path) -> Result<PathBuf> {
 
 /// Makes the new directory, locked, with a mark in it that no log opens beside: it is durable before
 /// anything else, and the last to go.
-fn begin(env: Env, to: &Path) -> Result<Arc<LogDir>> {
+fn begin(env: Env, to: &Path, keys: Option<KeyRing>) -> Result<Arc<LogDir>> {
     create_directories(&env, to)?;
     let names = uninterrupted(|| env.vfs.read_dir(to)).map_err(Error::io("list", to))?;
     // A lock file alone is what another attempt has left, or what holds an attempt under way.
@@ -192,6 +195,7 @@ fn begin(env: Env, to: &Path) -> Result<Arc<LogDir>> {
     let dir = Arc::new(LogDir {
         env,
         path: to.to_owned(),
+        keys: Keys::new(keys),
         _lock: Some(lock),
     });
     let path = to.join(UNFINISHED);
@@ -231,7 +235,7 @@ impl Copy {
         let next = NextSegment::of_new_log(dir)?;
         let (first, last) = (plan.low_water, plan.low_water.before());
         let header = next.header(dir, &config, first, last, first)?;
-        let active = Draft::begin(dir, &config)?.publish(&header)?;
+        let active = Draft::begin(dir, &config, TEMPORARY, header)?.publish(last)?;
         let next = NextSegment {
             segment_id: 2,
             ..next
@@ -292,7 +296,7 @@ impl Copy {
                 self.required.insert(record.record_type);
                 if self.required.len() > TYPES_MAX {
                     return Err(Error::UnknownType {
-                        segment: source.path.clone(),
+                        segment: source.segment.path.clone(),
                         record_type: record.record_type,
                     });
                 }

@@ -5,6 +5,7 @@ pub(crate) mod active;
 pub(crate) mod catalog;
 pub(crate) mod chain;
 pub(crate) mod direct;
+pub(crate) mod keys;
 pub(crate) mod reader;
 pub(crate) mod tail;
 pub(crate) mod transfer;

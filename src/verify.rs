@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::crypto::KeyRing;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::manager::look_into;
@@ -152,6 +153,7 @@ impl Finding {
                 Error::Foreign { .. }
                     | Error::Version { .. }
                     | Error::Encrypted { .. }
+                    | Error::Plaintext { .. }
                     | Error::Legacy { .. }
                     | Error::UnknownType { .. }
             )
@@ -169,7 +171,8 @@ impl Finding {
                 Error::UnknownType { segment, .. } => (segment, 0),
                 Error::Foreign { path, .. }
                 | Error::Version { path, .. }
-                | Error::Encrypted { path }
+                | Error::Encrypted { path, .. }
+                | Error::Plaintext { path }
                 | Error::Legacy { path } => (path, 0),
                 _ => (Path::new(""), 0),
             },
@@ -186,7 +189,9 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-/// Checks the log in the directory `path`. It reads all of it, with one frame in memory.
+/// Checks the log in the directory `path`. It reads all of it, with one frame in memory. An
+/// encrypted log needs its keys, as for an open: nothing else tells what was written from what was
+/// forged.
 ///
 /// The log's lock is held meanwhile, so a writer that comes is refused; where there is no lock
 /// file, none is made.
@@ -195,24 +200,29 @@ pub struct Progress {
 /// [`Error::Locked`] when a writer has the log open; [`Error::NoLog`] where there is none, or
 /// no directory, and an open would create one; [`Error::Io`] when something can't be read. What is wrong with the log
 /// itself is in the report.
-pub fn verify(path: &Path) -> Result<Report> {
-    verify_in(Env::os(), path)
+pub fn verify(path: &Path, keys: Option<KeyRing>) -> Result<Report> {
+    verify_in(Env::os(), path, keys)
 }
 
 /// As [`verify`], in any world: the simulator's as well as the real one.
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_in(env: Env, path: &Path) -> Result<Report> {
-    verify_watched(env, path, &mut |_| {})
+pub fn verify_in(env: Env, path: &Path, keys: Option<KeyRing>) -> Result<Report> {
+    verify_watched(env, path, keys, &mut |_| {})
 }
 
 /// As [`verify_in`], and tells `watch` after each segment, or a part of one, how far it is.
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_watched(env: Env, path: &Path, watch: &mut dyn FnMut(Progress)) -> Result<Report> {
-    match look_into(env, path) {
+pub fn verify_watched(
+    env: Env,
+    path: &Path,
+    keys: Option<KeyRing>,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Report> {
+    match look_into(env, path, keys) {
         Ok(dir) => inspect(&dir, watch),
         Err(error @ Error::Legacy { .. }) => {
             let mut report = Report::empty();

@@ -99,6 +99,8 @@ impl Queue {
                 segment: Arc::new(Segment {
                     header,
                     path: active.path().clone(),
+                    key: active.key().cloned(),
+                    pin: Arc::default(),
                 }),
                 end: active.end(),
                 file_bytes: active.end(),

@@ -8,10 +8,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::entropy::Entropy;
 use super::time::Clock;
@@ -27,6 +30,11 @@ impl Vfs for OsVfs {
         options.read(true);
         let direct = match how {
             OpenHow::Read => false,
+            OpenHow::ReadNoFollow => {
+                let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+                options.custom_flags(flags.bits() as i32);
+                false
+            }
             OpenHow::Write { direct } => {
                 options.write(true);
                 direct
@@ -38,7 +46,17 @@ impl Vfs for OsVfs {
         };
         let inner = match direct {
             true => open_direct(&mut options, path)?,
-            false => options.open(path)?,
+            false => options
+                .open(path)
+                .map_err(|error| match error.raw_os_error() {
+                    // Source: open(2), ERRORS, ELOOP: O_NOFOLLOW, and the path is a symbolic link.
+                    Some(code)
+                        if how == OpenHow::ReadNoFollow && code == Errno::LOOP.raw_os_error() =>
+                    {
+                        io::ErrorKind::InvalidInput.into()
+                    }
+                    _ => error,
+                })?,
         };
         Ok(Arc::new(OsFile { inner }))
     }
@@ -188,6 +206,10 @@ impl File for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         self.inner.metadata().map(|metadata| metadata.len())
+    }
+
+    fn mode(&self) -> io::Result<u32> {
+        self.inner.metadata().map(|metadata| metadata.mode())
     }
 
     fn direct_alignment(&self) -> Option<DirectAlignment> {

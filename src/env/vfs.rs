@@ -14,6 +14,9 @@ use std::sync::Arc;
 pub enum OpenHow {
     /// An existing file, to read.
     Read,
+    /// The same, but no symbolic link (`O_NOFOLLOW`), which is an invalid argument here, and without
+    /// waiting for anybody (`O_NONBLOCK`), should it be a pipe.
+    ReadNoFollow,
     /// An existing file, to read and write; `direct` bypasses the page cache.
     Write {
         /// Ask for `O_DIRECT`: offsets, lengths and buffers must then be aligned.
@@ -85,6 +88,8 @@ pub trait File: Send + Sync {
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The file's length in bytes. It is no evidence of durability.
     fn len(&self) -> io::Result<u64>;
+    /// The file's type and permissions, as `st_mode` has them (inode(7)).
+    fn mode(&self) -> io::Result<u32>;
     /// What direct I/O on this file has to be aligned to, where the system tells; else the first
     /// write does. It is advice, so that it can't be had is no error.
     fn direct_alignment(&self) -> Option<DirectAlignment>;

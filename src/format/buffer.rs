@@ -3,10 +3,12 @@
 use super::PAYLOAD_BYTES_MAX;
 use super::aligned::{AlignedBytes, MEMORY_ALIGNMENT};
 use super::frame::{
-    BODY_BYTES_MAX, ENTRY_HEADER_BYTES, FLAG_GAP, FRAME_HEADER_BYTES, FrameHeader, FrameKind,
-    HEADER_CHECKSUM_AT, MAGIC, header_checksum,
+    BODY_BYTES_MAX, ENTRY_HEADER_BYTES, FLAG_GAP, FLAG_SEALED, FRAME_HEADER_BYTES, FrameHeader,
+    FrameKind, HEADER_CHECKSUM_AT, MAGIC, bound, header_checksum,
 };
 use super::header::SegmentHeader;
+use crate::crypto::Seal;
+use crate::crypto::segment::SEAL_BYTES;
 use crate::types::{Lsn, RecordType, TenantId, VShardId};
 
 /// What a frame says of its place and of the log around it.
@@ -31,6 +33,9 @@ pub struct Place<'a> {
 /// payloads are copied once and written from where they lie.
 pub struct FrameBuffer {
     bytes: AlignedBytes,
+    // The frame as it is written, where it is sealed: `bytes` stay as they are, so that what could
+    // not be written can be sealed anew.
+    sealed: AlignedBytes,
     // How many bytes of the frame are filled, its header included.
     len: usize,
     first_lsn: Lsn,
@@ -44,6 +49,7 @@ impl FrameBuffer {
     pub fn with_capacity(body_bytes: usize) -> FrameBuffer {
         FrameBuffer {
             bytes: AlignedBytes::zeroed(FRAME_HEADER_BYTES + body_bytes),
+            sealed: AlignedBytes::zeroed(0),
             len: FRAME_HEADER_BYTES,
             first_lsn: Lsn::ZERO,
             record_count: 0,
@@ -121,44 +127,59 @@ impl FrameBuffer {
         }
     }
 
-    /// How many bytes of a segment with this block size the frame will take.
-    pub fn file_bytes(&self, block_bytes: u32) -> u64 {
-        (self.len as u64).next_multiple_of(u64::from(block_bytes))
+    /// How many bytes of this segment the frame will take.
+    pub fn file_bytes(&self, segment: &SegmentHeader) -> u64 {
+        let seal_bytes = segment.key_id.map_or(0, |_| SEAL_BYTES);
+        ((self.len + seal_bytes) as u64).next_multiple_of(u64::from(segment.block_bytes))
     }
 
     /// Writes header and padding around the records and returns the frame's bytes, aligned in
     /// memory for direct I/O. The records stay until [`FrameBuffer::clear`], so that a frame
     /// that could not be written can be encoded again for another place.
-    pub fn encode(&mut self, place: &Place<'_>) -> &[u8] {
+    ///
+    /// # Panics
+    /// Unless there is a seal where the segment is encrypted, and none where it is plain.
+    pub fn encode(&mut self, place: &Place<'_>, seal: Option<Seal>) -> &[u8] {
         assert!(!self.is_empty(), "a frame with records has records");
         assert!(self.first_lsn > place.last_lsn);
         let flags = match self.first_lsn == place.last_lsn.next() {
             true => 0,
             false => FLAG_GAP,
         };
-        self.encode_as(FrameKind::Records, flags, self.first_lsn, place)
+        self.encode_as(FrameKind::Records, flags, self.first_lsn, place, seal)
     }
 
     /// Encodes a frame without records: a bare promise, a footer, or the log's holds, which
     /// are then its body.
-    pub fn encode_bare(&mut self, kind: FrameKind, body: &[u8], place: &Place<'_>) -> &[u8] {
+    pub fn encode_bare(
+        &mut self,
+        kind: FrameKind,
+        body: &[u8],
+        place: &Place<'_>,
+        seal: Option<Seal>,
+    ) -> &[u8] {
         assert!(self.is_empty(), "a frame without records has none");
         assert!(body.len() <= BODY_BYTES_MAX);
         self.fill(body);
-        self.encode_as(kind, 0, place.last_lsn.next(), place)
+        self.encode_as(kind, 0, place.last_lsn.next(), place, seal)
     }
 
     /// Encodes a frame that was read, for this place: its records, or none, stay what they are.
     /// What the buffer held is forgotten.
-    pub fn encode_again(&mut self, frame: &FrameHeader, body: &[u8], place: &Place<'_>) -> &[u8] {
-        assert_eq!(body.len(), frame.body_bytes as usize);
+    pub fn encode_again(
+        &mut self,
+        frame: &FrameHeader,
+        body: &[u8],
+        place: &Place<'_>,
+        seal: Option<Seal>,
+    ) -> &[u8] {
         self.fill(body);
         self.record_count = frame.record_count;
         let flags = match frame.is_after_gap {
             true => FLAG_GAP,
             false => 0,
         };
-        self.encode_as(frame.kind, flags, frame.first_lsn, place)
+        self.encode_as(frame.kind, flags, frame.first_lsn, place, seal)
     }
 
     fn fill(&mut self, body: &[u8]) {
@@ -173,17 +194,19 @@ impl FrameBuffer {
         flags: u16,
         first_lsn: Lsn,
         place: &Place<'_>,
+        seal: Option<Seal>,
     ) -> &[u8] {
-        let block_bytes = place.segment.block_bytes;
-        assert_eq!(place.offset % u64::from(block_bytes), 0);
+        let segment = place.segment;
+        assert_eq!(place.offset % u64::from(segment.block_bytes), 0);
         assert!(place.durable_end <= place.offset);
-        let padded = self.file_bytes(block_bytes) as usize;
-        self.bytes.grow(padded, self.len);
-        let frame = self.bytes.first_mut(padded);
-        frame[self.len..].fill(0);
-        let (header, rest) = frame.split_at_mut(FRAME_HEADER_BYTES);
-        let body = &rest[..self.len - FRAME_HEADER_BYTES];
-        let body_bytes = u32::try_from(body.len()).expect("at most BODY_BYTES_MAX");
+        assert_eq!(seal.is_some(), segment.key_id.is_some());
+        let padded = self.file_bytes(segment) as usize;
+        let (flags, stored_bytes) = match &seal {
+            None => (flags, self.body_bytes()),
+            Some(_) => (flags | FLAG_SEALED, self.body_bytes() + SEAL_BYTES),
+        };
+        let stored_len = u32::try_from(stored_bytes).expect("at most BODY_BYTES_MAX");
+        let mut header = [0; FRAME_HEADER_BYTES];
         header[0..4].copy_from_slice(&MAGIC);
         header[4..6].copy_from_slice(&(kind as u16).to_le_bytes());
         header[6..8].copy_from_slice(&flags.to_le_bytes());
@@ -191,12 +214,30 @@ impl FrameBuffer {
         header[16..24].copy_from_slice(&place.offset.to_le_bytes());
         header[24..32].copy_from_slice(&first_lsn.as_u64().to_le_bytes());
         header[32..36].copy_from_slice(&self.record_count.to_le_bytes());
-        header[36..40].copy_from_slice(&body_bytes.to_le_bytes());
+        header[36..40].copy_from_slice(&stored_len.to_le_bytes());
         header[40..48].copy_from_slice(&place.durable_lsn.as_u64().to_le_bytes());
         header[48..56].copy_from_slice(&place.low_water_lsn.as_u64().to_le_bytes());
-        header[56..60].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
-        let checksum = header_checksum(header, place.segment);
+        let frame = match seal {
+            None => {
+                self.bytes.grow(padded, self.len);
+                self.bytes.first_mut(padded)
+            }
+            Some(seal) => {
+                self.sealed.grow(padded, 0);
+                let frame = self.sealed.first_mut(padded);
+                let body = &self.bytes.first(self.len)[FRAME_HEADER_BYTES..];
+                let stored = &mut frame[FRAME_HEADER_BYTES..][..stored_bytes];
+                seal.seal(&bound(&header, segment), body, stored);
+                frame
+            }
+        };
+        let end = FRAME_HEADER_BYTES + stored_bytes;
+        frame[end..].fill(0);
+        let body_checksum = crc32c::crc32c(&frame[FRAME_HEADER_BYTES..end]);
+        header[56..60].copy_from_slice(&body_checksum.to_le_bytes());
+        let checksum = header_checksum(&header, segment);
         header[HEADER_CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
+        frame[..FRAME_HEADER_BYTES].copy_from_slice(&header);
         frame
     }
 
@@ -211,7 +252,8 @@ impl FrameBuffer {
     pub fn shrink(&mut self, body_bytes: usize) {
         assert!(self.is_empty());
         // A factor of four keeps ordinary growth from being thrown away again and again.
-        if self.bytes.len() > 4 * (body_bytes + 2 * MEMORY_ALIGNMENT) {
+        let held = self.bytes.len().max(self.sealed.len());
+        if held > 4 * (body_bytes + 2 * MEMORY_ALIGNMENT) {
             *self = FrameBuffer::with_capacity(body_bytes);
         }
     }
@@ -219,7 +261,11 @@ impl FrameBuffer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::crypto::SegmentKey;
+    use crate::crypto::segment::Sealer;
     use crate::format::frame::{NotAFrame, Records};
     use crate::format::header::Previous;
     use crate::format::holds::Holds;
@@ -235,8 +281,9 @@ mod tests {
             previous: Previous::default(),
             block_bytes: 512,
             salt: [7; 16],
-            key_id: 0,
+            key_id: None,
             key_check: [0; 16],
+            original: None,
             durable_end: 512,
             required: RequiredTypes::default(),
         }
@@ -267,8 +314,8 @@ mod tests {
         offset: u64,
     ) -> Result<(FrameHeader, &'a [u8]), NotAFrame> {
         let header = FrameHeader::decode(bytes, segment, offset)?;
+        header.open_body(bytes, segment, None, &mut Vec::new())?;
         let body = &bytes[FRAME_HEADER_BYTES..][..header.body_bytes as usize];
-        header.check_body(body)?;
         Ok((header, body))
     }
 
@@ -276,7 +323,7 @@ mod tests {
     fn a_frame_survives_encode_and_decode() {
         let segment = segment();
         let mut buffer = sample();
-        let bytes = buffer.encode(&place(&segment));
+        let bytes = buffer.encode(&place(&segment), None);
         assert_eq!(bytes.len(), 1024);
         assert_eq!(bytes.as_ptr().align_offset(MEMORY_ALIGNMENT), 0);
         let (header, body) = read(bytes, &segment, 1024).expect("it was just encoded");
@@ -295,7 +342,7 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let segment = segment();
         let mut buffer = sample();
-        let bytes = buffer.encode(&place(&segment)).to_vec();
+        let bytes = buffer.encode(&place(&segment), None).to_vec();
         let covered = FRAME_HEADER_BYTES + buffer.body_bytes();
         for bit in 0..covered * 8 {
             let mut damaged = bytes.clone();
@@ -308,7 +355,7 @@ mod tests {
     fn a_frame_is_valid_only_in_its_place() {
         let segment = segment();
         let mut buffer = sample();
-        let bytes = buffer.encode(&place(&segment));
+        let bytes = buffer.encode(&place(&segment), None);
         assert_eq!(read(bytes, &segment, 512), Err(NotAFrame::Header));
         let mut other = segment;
         other.segment_id = 4;
@@ -322,12 +369,12 @@ mod tests {
     fn a_frame_can_be_encoded_again_for_another_place() {
         let segment = segment();
         let mut buffer = sample();
-        buffer.encode(&place(&segment));
+        buffer.encode(&place(&segment), None);
         let elsewhere = Place {
             offset: 4096,
             ..place(&segment)
         };
-        let bytes = buffer.encode(&elsewhere);
+        let bytes = buffer.encode(&elsewhere, None);
         assert!(read(bytes, &segment, 4096).is_ok());
     }
 
@@ -335,14 +382,15 @@ mod tests {
     fn a_frame_says_that_lsns_are_missing_before_it() {
         let segment = segment();
         let mut buffer = sample();
-        let (whole, _) = read(buffer.encode(&place(&segment)), &segment, 1024).expect("encoded");
+        let (whole, _) =
+            read(buffer.encode(&place(&segment), None), &segment, 1024).expect("encoded");
         assert!(whole.follows(Lsn::new(9)));
         assert!(!whole.follows(Lsn::new(7)));
         let after_gap = Place {
             last_lsn: Lsn::new(7),
             ..place(&segment)
         };
-        let (gap, _) = read(buffer.encode(&after_gap), &segment, 1024).expect("encoded");
+        let (gap, _) = read(buffer.encode(&after_gap, None), &segment, 1024).expect("encoded");
         assert!(gap.follows(Lsn::new(7)));
         assert!(!gap.follows(Lsn::new(9)));
     }
@@ -354,12 +402,52 @@ mod tests {
         holds.set("replica", Lsn::new(4));
         let check = |body: &[u8], expect: Result<(), NotAFrame>| {
             let mut buffer = FrameBuffer::with_capacity(0);
-            let bytes = buffer.encode_bare(FrameKind::Holds, body, &place(&segment));
+            let bytes = buffer.encode_bare(FrameKind::Holds, body, &place(&segment), None);
             assert_eq!(read(bytes, &segment, 1024).map(drop), expect);
         };
         check(&holds.encode(), Ok(()));
         check(b"", Err(NotAFrame::Contents));
         check(b"anything else", Err(NotAFrame::Contents));
+    }
+
+    #[test]
+    fn a_sealed_frame_opens_in_its_place_only() {
+        let master = crate::WalEncryptionKey::from_bytes(&[4; 32]);
+        let segment = SegmentHeader {
+            key_id: Some(master.id()),
+            ..segment()
+        };
+        let key = Arc::new(SegmentKey::derive(&master, &segment.identity()));
+        let mut sealer = Sealer::new(Arc::clone(&key));
+        let mut buffer = sample();
+        let plain = buffer.bytes.first(buffer.len)[FRAME_HEADER_BYTES..].to_vec();
+        let frame = buffer.encode(&place(&segment), Some(sealer.next()));
+        assert!(!frame.windows(5).any(|bytes| bytes == b"first"));
+        let header = FrameHeader::decode(frame, &segment, 1024).expect("encoded");
+        let mut opened = Vec::new();
+        let body = header.open_body(frame, &segment, Some(&key), &mut opened);
+        assert_eq!(body, Ok(&plain[..]));
+        // Its header with another number, and checksums that hold.
+        for at in [5, 8, 24, 32, 40, 48] {
+            let mut forged = frame.to_vec();
+            forged[at] ^= 1;
+            let checksum = header_checksum(&forged, &segment);
+            forged[HEADER_CHECKSUM_AT..FRAME_HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+            if let Ok(header) = FrameHeader::decode(&forged, &segment, 1024) {
+                let opened = header.open_body(&forged, &segment, Some(&key), &mut opened);
+                assert_eq!(opened, Err(NotAFrame::Forged), "byte {at}");
+            }
+        }
+        // Not in a segment that says that it is plain, and the other way round.
+        let stripped = SegmentHeader {
+            key_id: None,
+            ..segment
+        };
+        let refused = FrameHeader::decode(frame, &stripped, 1024);
+        assert_eq!(refused, Err(NotAFrame::Forged));
+        let bytes = buffer.encode(&place(&stripped), None);
+        let refused = FrameHeader::decode(bytes, &segment, 1024);
+        assert_eq!(refused, Err(NotAFrame::Forged));
     }
 
     #[test]

@@ -8,6 +8,8 @@
 use super::header::SegmentHeader;
 use super::holds::Holds;
 use super::{NUMBER_LIMIT, PAYLOAD_BYTES_MAX, u16_at, u32_at, u64_at};
+use crate::crypto::SegmentKey;
+use crate::crypto::segment::SEAL_BYTES;
 use crate::types::{Lsn, RecordHeader};
 
 /// The encoded size of a frame header in bytes.
@@ -22,6 +24,10 @@ pub(super) const MAGIC: [u8; 4] = *b"WALf";
 pub(super) const HEADER_CHECKSUM_AT: usize = FRAME_HEADER_BYTES - 4;
 /// The flag of a frame whose first LSN is not the one that would come next.
 pub(super) const FLAG_GAP: u16 = 1;
+/// The flag of a frame whose body is sealed: all of an encrypted segment, none of a plain one.
+pub(super) const FLAG_SEALED: u16 = 2;
+/// The part of a frame header that is bound to a sealed body: all but the two checksums.
+const BOUND_BYTES: usize = 56;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +77,9 @@ pub enum NotAFrame {
     /// The checksums hold, but the contents contradict each other, or are of a kind that this
     /// version does not know. No crash leaves such a frame.
     Contents,
+    /// The checksums hold, but the body was not sealed with the segment's key for this place, or
+    /// has a seal where it should have none, or none. No crash leaves such a frame, either.
+    Forged,
 }
 
 impl NotAFrame {
@@ -81,6 +90,15 @@ impl NotAFrame {
             NotAFrame::Header => "no valid frame header",
             NotAFrame::Body => "the frame's checksum does not hold",
             NotAFrame::Contents => "the frame contradicts itself",
+            NotAFrame::Forged => "the frame is not authentic",
+        }
+    }
+
+    /// Whether a crash can have left it.
+    pub fn can_be_torn(self) -> bool {
+        match self {
+            NotAFrame::Short | NotAFrame::Header | NotAFrame::Body => true,
+            NotAFrame::Contents | NotAFrame::Forged => false,
         }
     }
 }
@@ -103,13 +121,17 @@ impl FrameHeader {
             return Err(NotAFrame::Header);
         }
         // From here on the header is what a writer wrote: no crash makes the rest of it wrong.
-        let (kind, is_after_gap) = match (u16_at(bytes, 4), u16_at(bytes, 6)) {
+        let flags = u16_at(bytes, 6);
+        let (kind, is_after_gap) = match (u16_at(bytes, 4), flags & !FLAG_SEALED) {
             (1, 0) => (FrameKind::Records, false),
             (1, FLAG_GAP) => (FrameKind::Records, true),
             (2, 0) => (FrameKind::Footer, false),
             (3, 0) => (FrameKind::Holds, false),
             _ => return Err(NotAFrame::Contents),
         };
+        if (flags & FLAG_SEALED != 0) != segment.key_id.is_some() {
+            return Err(NotAFrame::Forged);
+        }
         let header = FrameHeader {
             kind,
             is_after_gap,
@@ -121,7 +143,9 @@ impl FrameHeader {
             low_water_lsn: Lsn::new(u64_at(bytes, 48)),
             body_checksum: u32_at(bytes, 56),
         };
-        match header.is_sound() && header.durable_end <= offset {
+        let seal_bytes = segment.key_id.map_or(0, |_| SEAL_BYTES);
+        let is_sound = header.is_sound() && header.body_bytes as usize >= seal_bytes;
+        match is_sound && header.durable_end <= offset {
             true => Ok(header),
             false => Err(NotAFrame::Contents),
         }
@@ -160,19 +184,39 @@ impl FrameHeader {
             .next_multiple_of(u64::from(segment.block_bytes))
     }
 
-    /// Checks a body against its header, contents included: afterwards [`Records`] can't fail,
-    /// nor [`Holds::decode`] for a frame of holds.
+    /// Checks the frame whose bytes begin `frame` and returns its body, opened into `opened` where
+    /// it is sealed: afterwards [`Records`] can't fail on it, nor [`Holds::decode`] for a frame of
+    /// holds.
     ///
     /// # Errors
-    /// [`NotAFrame::Body`] or [`NotAFrame::Contents`].
+    /// [`NotAFrame::Body`], [`NotAFrame::Forged`] or [`NotAFrame::Contents`].
     ///
     /// # Panics
-    /// When `body` has not the length that the header tells.
-    pub fn check_body(&self, body: &[u8]) -> Result<(), NotAFrame> {
-        assert_eq!(body.len(), self.body_bytes as usize);
-        if crc32c::crc32c(body) != self.body_checksum {
+    /// When `frame` is shorter than the header tells.
+    pub fn open_body<'a>(
+        &self,
+        frame: &'a [u8],
+        segment: &SegmentHeader,
+        key: Option<&SegmentKey>,
+        opened: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], NotAFrame> {
+        let (header, stored) = frame.split_at(FRAME_HEADER_BYTES);
+        let stored = &stored[..self.body_bytes as usize];
+        if crc32c::crc32c(stored) != self.body_checksum {
             return Err(NotAFrame::Body);
         }
+        let body = match key {
+            None => stored,
+            Some(key) => match key.open(&bound(header, segment), stored, opened) {
+                true => opened,
+                false => return Err(NotAFrame::Forged),
+            },
+        };
+        self.check_contents(body)?;
+        Ok(body)
+    }
+
+    fn check_contents(&self, body: &[u8]) -> Result<(), NotAFrame> {
         if self.kind == FrameKind::Holds {
             return Holds::decode(body).map(drop).ok_or(NotAFrame::Contents);
         }
@@ -196,6 +240,16 @@ impl FrameHeader {
             false => Err(NotAFrame::Contents),
         }
     }
+}
+
+/// What a sealed body is bound to: log and segment, and all that its frame's header says, its place
+/// and the LSNs of its records among it.
+pub(super) fn bound(header: &[u8], segment: &SegmentHeader) -> [u8; 24 + BOUND_BYTES] {
+    let mut bound = [0; 24 + BOUND_BYTES];
+    bound[..16].copy_from_slice(&segment.log_id);
+    bound[16..24].copy_from_slice(&segment.segment_id.to_le_bytes());
+    bound[24..].copy_from_slice(&header[..BOUND_BYTES]);
+    bound
 }
 
 pub(super) fn header_checksum(bytes: &[u8], segment: &SegmentHeader) -> u32 {
@@ -225,7 +279,7 @@ impl Records {
     /// The next record and its payload, or `None` after the last.
     ///
     /// # Panics
-    /// When `body` did not pass [`FrameHeader::check_body`].
+    /// When `body` is not from [`FrameHeader::open_body`].
     pub fn next<'a>(&mut self, body: &'a [u8]) -> Option<(RecordHeader, &'a [u8])> {
         self.left = self.left.checked_sub(1)?;
         let entry = &body[self.at..];
@@ -262,7 +316,7 @@ mod tests {
                 low_water_lsn: Lsn::new(1),
                 body_checksum: crc32c::crc32c(&body),
             };
-            assert_eq!(header.check_body(&body), expect);
+            assert_eq!(header.check_contents(&body), expect);
         };
         check(PAYLOAD_BYTES_MAX, Ok(()));
         check(PAYLOAD_BYTES_MAX + 1, Err(NotAFrame::Contents));

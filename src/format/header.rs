@@ -6,6 +6,8 @@
 
 use super::required::{REQUIRED_BYTES, RequiredTypes};
 use super::{NUMBER_LIMIT, VERSION, array_at, u16_at, u32_at, u64_at};
+use crate::crypto::segment::SegmentIdentity;
+use crate::crypto::{KeyId, SegmentKey};
 use crate::types::Lsn;
 
 /// The encoded size in bytes: one sector.
@@ -14,8 +16,14 @@ pub const HEADER_BYTES: usize = 512;
 const MAGIC: [u8; 8] = *b"SEAWALL\0";
 const REQUIRED_AT: usize = 138;
 const DURABLE_END_AT: usize = REQUIRED_AT + REQUIRED_BYTES;
-const ZEROS_AT: usize = DURABLE_END_AT + 8;
+const ORIGINAL_AT: usize = DURABLE_END_AT + 8;
+const ZEROS_AT: usize = ORIGINAL_AT + 24;
+const KEY_CHECK_AT: usize = 104;
 const CHECKSUM_AT: usize = HEADER_BYTES - 4;
+
+// The bits that tell of the segment before.
+const PREVIOUS_IS_SEALED: u16 = 1;
+const PREVIOUS_IS_ENCRYPTED: u16 = 2;
 
 /// Which log a segment belongs to: random, made when the log is created.
 pub type LogId = [u8; 16];
@@ -42,10 +50,13 @@ pub struct SegmentHeader {
     /// Random; every checksum of the segment starts from it, so that bytes of another segment
     /// can't be taken for this one's, and keys are derived from it in an encrypted log.
     pub salt: [u8; 16],
-    /// Which key the records are sealed with; 0 for a plain log.
-    pub key_id: u64,
-    /// Proves a key right or wrong before anything is decrypted; zeros for a plain log.
+    /// Which master key the frames are sealed with; `None` in a plain segment.
+    pub key_id: Option<KeyId>,
+    /// Binds all of the header to the segment's key: with a wrong key, or in a header that was
+    /// changed, it does not hold. Zeros in a plain segment.
     pub key_check: [u8; 16],
+    /// For a segment that was encrypted anew: what later headers call it by.
+    pub original: Option<Original>,
     /// The types that a reader must understand and that records before this segment may have.
     pub required: RequiredTypes,
 }
@@ -61,6 +72,17 @@ pub struct Previous {
     pub salt: [u8; 16],
     /// Whether a footer stands at its end: one that is not there, or not whole, is damaged.
     pub is_sealed: bool,
+    /// Whether it is encrypted: then a plain one is not it.
+    pub is_encrypted: bool,
+}
+
+/// The segment that a copy, encrypted anew, stands for: as the next segment's header knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// Its salt.
+    pub salt: [u8; 16],
+    /// Its end, as [`Previous::end`]. The copy's own is its durable end.
+    pub end: u64,
 }
 
 /// Why bytes are not the header of a segment.
@@ -89,12 +111,24 @@ impl SegmentHeader {
         bytes[64..72].copy_from_slice(&self.previous.segment_id.to_le_bytes());
         bytes[72..80].copy_from_slice(&self.previous.end.to_le_bytes());
         bytes[80..96].copy_from_slice(&self.salt);
-        bytes[96..104].copy_from_slice(&self.key_id.to_le_bytes());
-        bytes[104..120].copy_from_slice(&self.key_check);
+        let key_id = self.key_id.map_or(0, KeyId::as_u64);
+        bytes[96..104].copy_from_slice(&key_id.to_le_bytes());
+        bytes[KEY_CHECK_AT..120].copy_from_slice(&self.key_check);
         bytes[120..136].copy_from_slice(&self.previous.salt);
-        bytes[136..138].copy_from_slice(&u16::from(self.previous.is_sealed).to_le_bytes());
+        let mut bits = 0;
+        if self.previous.is_sealed {
+            bits |= PREVIOUS_IS_SEALED;
+        }
+        if self.previous.is_encrypted {
+            bits |= PREVIOUS_IS_ENCRYPTED;
+        }
+        bytes[136..138].copy_from_slice(&bits.to_le_bytes());
         bytes[REQUIRED_AT..DURABLE_END_AT].copy_from_slice(&self.required.encode());
-        bytes[DURABLE_END_AT..ZEROS_AT].copy_from_slice(&self.durable_end.to_le_bytes());
+        bytes[DURABLE_END_AT..ORIGINAL_AT].copy_from_slice(&self.durable_end.to_le_bytes());
+        if let Some(original) = &self.original {
+            bytes[ORIGINAL_AT..ORIGINAL_AT + 16].copy_from_slice(&original.salt);
+            bytes[ORIGINAL_AT + 16..ZEROS_AT].copy_from_slice(&original.end.to_le_bytes());
+        }
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -132,9 +166,14 @@ impl SegmentHeader {
         }
         let contradicts = NotAHeader::Damaged("the header contradicts itself");
         let required = RequiredTypes::decode(&array_at(bytes, REQUIRED_AT));
-        let (Some(required), sealed @ (0 | 1)) = (required, u16_at(bytes, 136)) else {
+        let (Some(required), previous_bits @ 0..=3) = (required, u16_at(bytes, 136)) else {
             return Err(contradicts);
         };
+        let original = Original {
+            salt: array_at(bytes, ORIGINAL_AT),
+            end: u64_at(bytes, ORIGINAL_AT + 16),
+        };
+        let is_copy = bytes[ORIGINAL_AT..ZEROS_AT] != [0; ZEROS_AT - ORIGINAL_AT];
         let header = SegmentHeader {
             block_bytes: u32_at(bytes, 12),
             log_id: array_at(bytes, 16),
@@ -147,11 +186,13 @@ impl SegmentHeader {
                 segment_id: u64_at(bytes, 64),
                 end: u64_at(bytes, 72),
                 salt: array_at(bytes, 120),
-                is_sealed: sealed == 1,
+                is_sealed: previous_bits & PREVIOUS_IS_SEALED != 0,
+                is_encrypted: previous_bits & PREVIOUS_IS_ENCRYPTED != 0,
             },
             salt: array_at(bytes, 80),
-            key_id: u64_at(bytes, 96),
-            key_check: array_at(bytes, 104),
+            key_id: KeyId::from_number(u64_at(bytes, 96)),
+            key_check: array_at(bytes, KEY_CHECK_AT),
+            original: is_copy.then_some(original),
             required,
         };
         match header.is_sound() && bytes[ZEROS_AT..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
@@ -167,12 +208,75 @@ impl SegmentHeader {
             && self.segment_id > 0
             && self.segment_id < NUMBER_LIMIT
             && self.previous.segment_id < self.segment_id
-            && (self.previous.segment_id > 0 || !self.previous.is_sealed)
+            && (self.previous.segment_id > 0
+                || !self.previous.is_sealed && !self.previous.is_encrypted)
             && self.first_lsn > Lsn::ZERO
             && self.durable_lsn.as_u64() < NUMBER_LIMIT
             && self.first_lsn <= self.durable_lsn.next()
             && self.low_water_lsn > Lsn::ZERO
             && self.low_water_lsn <= self.durable_lsn.next()
+            && (self.key_id.is_some()
+                || self.key_check == [0; 16]
+                    && self.original.is_none()
+                    && !self.previous.is_encrypted)
+    }
+
+    /// What the segment's keys are derived from, beside a master key.
+    pub fn identity(&self) -> SegmentIdentity {
+        SegmentIdentity {
+            log_id: self.log_id,
+            segment_id: self.segment_id,
+            salt: self.salt,
+        }
+    }
+
+    /// The same header with its check value.
+    pub fn with_check(mut self, key: &SegmentKey) -> SegmentHeader {
+        self.key_check = key.check(&self.bytes_to_check());
+        self
+    }
+
+    /// Whether the check value holds.
+    pub fn is_checked_by(&self, key: &SegmentKey) -> bool {
+        key.is_check(&self.bytes_to_check(), &self.key_check)
+    }
+
+    /// All of the header but for the check value and the checksum.
+    fn bytes_to_check(&self) -> [u8; CHECKSUM_AT] {
+        let bare = SegmentHeader {
+            key_check: [0; 16],
+            ..*self
+        };
+        array_at(&bare.encode(), 0)
+    }
+
+    /// Whether this is the header of `other` encrypted anew, once or more often.
+    pub fn is_copy_of(&self, other: &SegmentHeader) -> bool {
+        self.original.is_some()
+            && (self.log_id, self.segment_id, self.first_lsn)
+                == (other.log_id, other.segment_id, other.first_lsn)
+            && self.salt_to_others() == other.salt_to_others()
+    }
+
+    /// The salt that the next segment's header knows this one by.
+    pub fn salt_to_others(&self) -> [u8; 16] {
+        self.original.map_or(self.salt, |original| original.salt)
+    }
+
+    /// Where this file's frames end, if the next segment's header says that they do at `told`.
+    pub fn own_end(&self, told: u64) -> u64 {
+        match self.original {
+            Some(original) if original.end == told => self.durable_end,
+            _ => told,
+        }
+    }
+
+    /// What the next segment's header says, if this file's frames end at `own`.
+    pub fn told_end(&self, own: u64) -> u64 {
+        match self.original {
+            Some(original) if own == self.durable_end => original.end,
+            _ => own,
+        }
     }
 }
 
@@ -193,11 +297,13 @@ mod tests {
                 end: 8192,
                 salt: [3; 16],
                 is_sealed: true,
+                is_encrypted: false,
             },
             block_bytes: 4096,
             salt: [9; 16],
-            key_id: 0,
+            key_id: None,
             key_check: [0; 16],
+            original: None,
             required: [0x8001, 0x8064].into_iter().collect(),
         }
     }
@@ -205,6 +311,52 @@ mod tests {
     #[test]
     fn a_header_survives_encode_and_decode() {
         assert_eq!(SegmentHeader::decode(&sample().encode()), Ok(sample()));
+    }
+
+    fn encrypted() -> (SegmentHeader, SegmentKey) {
+        let master = crate::WalEncryptionKey::from_bytes(&[4; 32]);
+        let mut header = sample();
+        header.key_id = Some(master.id());
+        header.previous.is_encrypted = true;
+        header.original = Some(Original {
+            salt: [8; 16],
+            end: 4096,
+        });
+        let key = SegmentKey::derive(&master, &header.identity());
+        (header.with_check(&key), key)
+    }
+
+    #[test]
+    fn the_check_value_holds_for_the_whole_header() {
+        let (header, key) = encrypted();
+        assert_eq!(SegmentHeader::decode(&header.encode()), Ok(header));
+        assert!(header.is_checked_by(&key));
+        let check = |change: fn(&mut SegmentHeader)| {
+            let mut forged = header;
+            change(&mut forged);
+            assert!(SegmentHeader::decode(&forged.encode()).is_ok());
+            assert!(!forged.is_checked_by(&key));
+        };
+        check(|header| header.low_water_lsn = Lsn::new(60));
+        check(|header| header.previous.end = 4096);
+        check(|header| header.previous.is_encrypted = false);
+        check(|header| header.original = None);
+        check(|header| header.durable_end = 4096);
+        check(|header| header.key_check[0] ^= 1);
+    }
+
+    #[test]
+    fn a_copy_answers_to_the_names_of_its_original() {
+        let (copy, _) = encrypted();
+        let original = SegmentHeader {
+            salt: [8; 16],
+            ..sample()
+        };
+        assert!(copy.is_copy_of(&original) && !original.is_copy_of(&copy));
+        assert!(!copy.is_copy_of(&sample()));
+        assert_eq!((copy.own_end(4096), copy.own_end(8192)), (12288, 8192));
+        assert_eq!((copy.told_end(12288), copy.told_end(8192)), (4096, 8192));
+        assert_eq!(original.own_end(4096), 4096);
     }
 
     #[test]
@@ -259,5 +411,7 @@ mod tests {
         check(|header| header.low_water_lsn = Lsn::new(106));
         check(|header| header.durable_lsn = Lsn::new(u64::MAX));
         check(|header| header.segment_id = u64::MAX);
+        check(|header| header.key_check[0] = 1);
+        check(|header| header.previous.is_encrypted = true);
     }
 }

@@ -6,16 +6,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::crypto::{KeyRing, SegmentKey};
 use crate::error::{Error, Result};
+use crate::format::frame::NotAFrame;
 use crate::format::header::{HEADER_BYTES, LogId, NotAHeader, Previous, SegmentHeader};
 use crate::format::required::RequiredTypes;
 use crate::format::{NUMBER_LIMIT, array_at};
-use crate::segment::catalog::{Entry, LogDir, Name};
+use crate::segment::catalog::{Entry, LogDir, Name, Segment};
 use crate::segment::chain::{Refused, survey};
+use crate::segment::keys::need;
 use crate::segment::reader::FrameReader;
 use crate::segment::transfer::read_full;
-use crate::segment::walk::{Extent, Walk, low_water};
+use crate::segment::walk::{Extent, Step, Walk, low_water};
 use crate::types::Lsn;
 
 /// An open refuses a log with higher numbers than any log gets to.
@@ -23,9 +27,8 @@ const LSN_LIMIT: Lsn = Lsn::new(NUMBER_LIMIT / 2);
 
 /// A segment to copy from.
 pub(super) struct Source {
-    pub(super) path: PathBuf,
-    /// As it stands in the file, or as other evidence has it.
-    pub(super) header: SegmentHeader,
+    /// Its header is as it stands in the file, or as other evidence has it.
+    pub(super) segment: Arc<Segment>,
     pub(super) extent: Extent,
     /// What begins here or behind is not part of the log, in bytes.
     pub(super) end: u64,
@@ -35,8 +38,8 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn walk(&self, dir: &LogDir) -> Result<Walk> {
-        let reader = open(dir, &self.path, &self.header)?;
-        Ok(Walk::new(reader, &self.header, self.end))
+        let reader = open(dir, &self.segment)?;
+        Ok(Walk::new(reader, &self.segment.header, self.end))
     }
 }
 
@@ -78,7 +81,7 @@ pub(super) fn plan(dir: &LogDir) -> Result<Plan> {
     let salts: Vec<[u8; 16]> = survey
         .sound
         .iter()
-        .map(|entry| entry.segment.header.salt)
+        .map(|entry| entry.segment.header.salt_to_others())
         .collect();
     let mut candidates: BTreeMap<u64, Candidate> = survey
         .sound
@@ -113,7 +116,7 @@ pub(super) fn plan(dir: &LogDir) -> Result<Plan> {
         && plan.low_water >= LSN_LIMIT
     {
         return Err(Error::Corrupt {
-            segment: first.path.clone(),
+            segment: first.segment.path.clone(),
             offset: 0,
             lsn: plan.low_water,
             why: "its numbers have run out",
@@ -153,8 +156,11 @@ fn damaged(dir: &LogDir, refused: &Refused) -> Result<Option<(u64, Candidate)>> 
     }
 }
 
-fn open(dir: &LogDir, path: &Path, header: &SegmentHeader) -> Result<FrameReader> {
-    FrameReader::new(dir.open_to_read(path)?, path, header)
+/// A reader of a file whose header may be damaged.
+fn open(dir: &LogDir, segment: &Segment) -> Result<FrameReader> {
+    let (path, header) = (&segment.path, &segment.header);
+    let key = need(header, segment.key.as_ref(), path)?.cloned();
+    FrameReader::new(dir.open_to_read(path)?, path, header, key)
 }
 
 struct Planner<'a> {
@@ -174,12 +180,13 @@ impl Planner<'_> {
         while let Some((&id, candidate)) = candidates.range(..=top).next_back() {
             let told_here = told.take().filter(|previous| previous.segment_id == id);
             let mut next_down = id.checked_sub(1);
-            if let Some((path, header)) = self.identify(id, candidate, told_here)? {
+            if let Some(segment) = self.identify(id, candidate, told_here)? {
                 if matches!(candidate, Candidate::Sound(_)) {
-                    told = Some(header.previous);
-                    next_down = Some(header.previous.segment_id);
+                    let previous = segment.header.previous;
+                    told = Some(previous);
+                    next_down = Some(previous.segment_id);
                 }
-                let is_oldest = self.take(path, &header, told_here)?;
+                let is_oldest = self.take(segment, told_here)?;
                 if is_oldest {
                     return Ok(());
                 }
@@ -192,32 +199,30 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// The path and header of a candidate; `None` when it is not the one meant, or nothing tells
+    /// The segment that a candidate is; `None` when it is not the one meant, or nothing tells
     /// what its frames' checksums start from.
-    fn identify<'c>(
+    fn identify(
         &self,
         id: u64,
-        candidate: &'c Candidate,
+        candidate: &Candidate,
         told: Option<Previous>,
-    ) -> Result<Option<(&'c Path, SegmentHeader)>> {
+    ) -> Result<Option<Arc<Segment>>> {
         match candidate {
             Candidate::Sound(entry) => {
-                let header = entry.segment.header;
-                let is_meant = told.is_none_or(|told| told.salt == header.salt);
-                Ok(is_meant.then_some((entry.segment.path.as_path(), header)))
+                let salt = entry.segment.header.salt_to_others();
+                let is_meant = told.is_none_or(|told| told.salt == salt);
+                Ok(is_meant.then(|| Arc::clone(&entry.segment)))
             }
             Candidate::Damaged {
                 path,
                 first_lsn,
                 raw,
             } => {
-                let salt = match told {
-                    Some(told) => told.salt,
-                    None if self.is_ours(raw) => salt_at(raw, 80),
-                    None => return Ok(None),
-                };
-                let header = self.rebuild(path, id, *first_lsn, salt)?;
-                Ok(Some((path, header)))
+                let mut salts: Vec<[u8; 16]> = told.iter().map(|told| told.salt).collect();
+                // The salt of a segment that was encrypted anew is nowhere else.
+                salts.extend(self.is_ours(raw).then(|| array_at(&raw[..], 80)));
+                let header = self.rebuild(path, id, *first_lsn, &salts)?;
+                header.map(|header| self.unlock(path, header)).transpose()
             }
         }
     }
@@ -226,19 +231,19 @@ impl Planner<'_> {
     /// the frames prove it: their checksums start from it.
     fn is_ours(&self, raw: &[u8; HEADER_BYTES]) -> bool {
         let log_id: LogId = array_at(raw, 16);
-        self.log_id.is_none_or(|known| known == log_id) || self.salts.contains(&salt_at(raw, 120))
+        self.log_id.is_none_or(|known| known == log_id) || self.salts.contains(&array_at(raw, 120))
     }
 
-    /// A header for a segment whose own does not hold. Its block is found by trying: the first
-    /// frame stands behind the first block. Where that is damaged, too, a sector will do.
+    /// A header for a segment whose own does not hold. Its salt and its block are found by trying:
+    /// the first frame stands behind the first block. Where that is damaged, too, a sector will do.
     fn rebuild(
         &self,
         path: &Path,
         segment_id: u64,
         first_lsn: Lsn,
-        salt: [u8; 16],
-    ) -> Result<SegmentHeader> {
-        let with_block = |block_bytes: u32| SegmentHeader {
+        salts: &[[u8; 16]],
+    ) -> Result<Option<SegmentHeader>> {
+        let header_with = |salt: [u8; 16], block_bytes: u32| SegmentHeader {
             log_id: self.log_id.unwrap_or_default(),
             segment_id,
             first_lsn,
@@ -248,36 +253,75 @@ impl Planner<'_> {
             previous: Previous::default(),
             block_bytes,
             salt,
-            key_id: 0,
+            key_id: None,
             key_check: [0; 16],
+            original: None,
             required: RequiredTypes::default(),
         };
-        for power in 9..=16 {
-            let header = with_block(1 << power);
-            let mut reader = open(self.dir, path, &header)?;
-            if reader.header_at(1 << power)?.is_ok() {
-                return Ok(header);
+        for &salt in salts {
+            for power in 9..=16 {
+                let header = header_with(salt, 1 << power);
+                let file = self.dir.open_to_read(path)?;
+                let mut reader = FrameReader::new(file, path, &header, None)?;
+                // A seal is no obstacle: who has its key comes later.
+                match reader.header_at(1 << power)? {
+                    Ok(_) | Err(NotAFrame::Forged) => return Ok(Some(header)),
+                    Err(_) => {}
+                }
             }
         }
-        Ok(with_block(HEADER_BYTES as u32))
+        Ok(salts
+            .first()
+            .map(|&salt| header_with(salt, HEADER_BYTES as u32)))
+    }
+
+    /// The segment with a header that was rebuilt: plain, or encrypted with the key that opens its
+    /// frames.
+    fn unlock(&self, path: &Path, mut header: SegmentHeader) -> Result<Arc<Segment>> {
+        let offset = u64::from(header.block_bytes);
+        let mut segment = Segment {
+            header,
+            path: path.to_owned(),
+            key: None,
+            pin: Arc::default(),
+        };
+        if !matches!(
+            open(self.dir, &segment)?.header_at(offset)?,
+            Err(NotAFrame::Forged)
+        ) {
+            return Ok(Arc::new(segment));
+        }
+        let ring = self.dir.keys.ring();
+        for master in ring.iter().flat_map(KeyRing::keys) {
+            header.key_id = Some(master.id());
+            segment.header = header;
+            segment.key = Some(Arc::new(SegmentKey::derive(master, &header.identity())));
+            let mut walk = Walk::new(open(self.dir, &segment)?, &header, u64::MAX);
+            while let Some(step) = walk.next()? {
+                if matches!(step, Step::Frame { .. }) {
+                    return Ok(Arc::new(segment));
+                }
+            }
+        }
+        Err(Error::Corrupt {
+            segment: path.to_owned(),
+            offset: 0,
+            lsn: header.first_lsn,
+            why: "the header is damaged, and no key that was given opens what follows",
+        })
     }
 
     /// Adds a segment to the plan; `true` when nothing before it is part of the log.
-    fn take(
-        &mut self,
-        path: &Path,
-        header: &SegmentHeader,
-        told: Option<Previous>,
-    ) -> Result<bool> {
-        let reader = open(self.dir, path, header)?;
+    fn take(&mut self, segment: Arc<Segment>, told: Option<Previous>) -> Result<bool> {
+        let header = &segment.header;
+        let reader = open(self.dir, &segment)?;
         let file_bytes = reader.file_bytes();
         let (extent, end) = match told {
-            Some(told) => (Extent::Whole, told.end.min(file_bytes)),
+            Some(told) => (Extent::Whole, header.own_end(told.end).min(file_bytes)),
             None => (Extent::of_open_end(reader, header)?, file_bytes),
         };
         let source = Source {
-            path: path.to_owned(),
-            header: *header,
+            segment: Arc::clone(&segment),
             extent,
             end,
             below: self.below,
@@ -299,8 +343,4 @@ impl Planner<'_> {
         self.below = self.below.min(header.first_lsn);
         Ok(header.first_lsn <= plan.low_water)
     }
-}
-
-fn salt_at(raw: &[u8; HEADER_BYTES], at: usize) -> [u8; 16] {
-    array_at(raw, at)
 }

@@ -12,6 +12,8 @@ use super::catalog::LogDir;
 use super::direct;
 use super::transfer::{uninterrupted, write_all};
 use crate::config::WalConfig;
+use crate::crypto::SegmentKey;
+use crate::crypto::segment::{Seal, Sealer};
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::format::aligned::AlignedBytes;
@@ -19,22 +21,33 @@ use crate::format::buffer::{FrameBuffer, Place};
 use crate::format::frame::FrameKind;
 use crate::format::header::{HEADER_BYTES, SegmentHeader};
 use crate::format::holds::Holds;
+use crate::types::Lsn;
 
-/// A segment in the making, under the temporary name. Its frames come first, its header last.
+/// A segment in the making, under a temporary name. Its frames come first, its header last; only in
+/// an encrypted one the header comes first, too, so that its salt is durable before it is used.
 pub(crate) struct Draft<'a> {
     dir: &'a LogDir,
+    path: PathBuf,
     file: Arc<dyn File>,
     is_direct: bool,
+    header: SegmentHeader,
+    sealer: Option<Sealer>,
     end: u64,
+    footer_bytes: u64,
 }
 
 impl Draft<'_> {
-    /// Starts a segment, with room for its header.
+    /// Starts the segment with this header, under the temporary name `name`.
     ///
     /// # Errors
     /// [`Error::Full`] when there is no space for it.
-    pub(crate) fn begin<'a>(dir: &'a LogDir, config: &WalConfig) -> Result<Draft<'a>> {
-        let path = dir.temporary_path();
+    pub(crate) fn begin<'a>(
+        dir: &'a LogDir,
+        config: &WalConfig,
+        name: &str,
+        header: SegmentHeader,
+    ) -> Result<Draft<'a>> {
+        let path = dir.path.join(name);
         let how = OpenHow::CreateNew {
             direct: config.use_direct_io,
         };
@@ -44,17 +57,40 @@ impl Draft<'_> {
             dir.remove(&path)?;
             created = uninterrupted(|| dir.env.vfs.open(&path, how));
         }
+        let file = created.map_err(Error::io("create", &path))?;
+        let key = dir.keys.for_new(&header);
         Ok(Draft {
             dir,
-            file: created.map_err(Error::io("create", &path))?,
+            path,
+            file,
             is_direct: config.use_direct_io,
-            end: config.tuning.alignment as u64,
+            end: u64::from(header.block_bytes),
+            header,
+            sealer: key.map(|key| Sealer::new(Arc::new(key))),
+            footer_bytes: 0,
         })
+    }
+
+    pub(crate) fn header(&self) -> &SegmentHeader {
+        &self.header
     }
 
     /// The offset at which the next frame goes.
     pub(crate) fn end(&self) -> u64 {
         self.end
+    }
+
+    /// The seal for the next frame, if the segment is encrypted.
+    ///
+    /// # Errors
+    /// As [`Draft::append`].
+    pub(crate) fn next_seal(&mut self) -> Result<Option<Seal>> {
+        if self.end == u64::from(self.header.block_bytes) && self.sealer.is_some() {
+            self.write_header()?;
+            let synced = self.file.sync_data();
+            synced.map_err(Error::final_io("sync", &self.path))?;
+        }
+        Ok(self.sealer.as_mut().map(Sealer::next))
     }
 
     /// Adds a frame that the segment starts with.
@@ -73,10 +109,12 @@ impl Draft<'_> {
     ///
     /// # Errors
     /// As [`Draft::append`].
-    pub(crate) fn append_holds(&mut self, holds: &Holds, header: &SegmentHeader) -> Result<()> {
+    pub(crate) fn append_holds(&mut self, holds: &Holds) -> Result<()> {
         if holds.is_empty() {
             return Ok(());
         }
+        let seal = self.next_seal()?;
+        let header = &self.header;
         let place = Place {
             segment: header,
             offset: self.end,
@@ -87,68 +125,80 @@ impl Draft<'_> {
         };
         let body = holds.encode();
         let mut buffer = FrameBuffer::with_capacity(body.len());
-        self.append(buffer.encode_bare(FrameKind::Holds, &body, &place))
+        self.append(buffer.encode_bare(FrameKind::Holds, &body, &place, seal))
+    }
+
+    /// Adds a footer, behind the last frame.
+    ///
+    /// # Errors
+    /// As [`Draft::append`].
+    pub(crate) fn append_footer(&mut self, frame: &[u8]) -> Result<()> {
+        self.write(self.end, frame)?;
+        self.footer_bytes = frame.len() as u64;
+        Ok(())
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let path = self.dir.temporary_path();
         let written = write_all(&*self.file, offset, bytes);
-        let refused = Error::direct_io(self.is_direct, direct::TOO_SMALL, "write", &path);
+        let refused = Error::direct_io(self.is_direct, direct::TOO_SMALL, "write", &self.path);
         let written = written.map_err(refused);
         if let Err(Error::Full { .. } | Error::DirectIoRefused { .. }) = &written {
             // The space that it took may be all that the next attempt needs.
-            self.dir.remove(&path)?;
+            self.dir.remove(&self.path)?;
         }
         written
     }
 
-    /// Makes the segment durable and gives it its name: from now on it is part of the log.
-    ///
-    /// # Errors
-    /// As [`Draft::append`].
-    pub(crate) fn publish(self, header: &SegmentHeader) -> Result<ActiveSegment> {
-        let header = SegmentHeader {
-            durable_end: self.end,
-            ..*header
-        };
-        let block_bytes = header.block_bytes as usize;
+    fn write_header(&mut self) -> Result<()> {
+        if let Some(sealer) = &self.sealer {
+            self.header = self.header.with_check(sealer.key());
+        }
+        let block_bytes = self.header.block_bytes as usize;
         let mut block = AlignedBytes::zeroed(block_bytes);
         block
             .first_mut(HEADER_BYTES)
-            .copy_from_slice(&header.encode());
-        self.write(0, block.first(block_bytes))?;
-        let from = self.dir.temporary_path();
+            .copy_from_slice(&self.header.encode());
+        self.write(0, block.first(block_bytes))
+    }
+
+    /// Makes the segment durable and gives it its name: from now on it is part of the log. All
+    /// records in it, those up to `durable_lsn`, are durable then.
+    ///
+    /// # Errors
+    /// As [`Draft::append`].
+    pub(crate) fn publish(mut self, durable_lsn: Lsn) -> Result<ActiveSegment> {
+        self.header.durable_lsn = durable_lsn;
+        self.header.durable_end = self.end;
+        self.write_header()?;
         self.file
             .sync_all()
-            .map_err(Error::final_io("sync", &from))?;
+            .map_err(Error::final_io("sync", &self.path))?;
+        let header = self.header;
         let path = self.dir.segment_path(header.segment_id, header.first_lsn);
-        self.rename(&from, &path)?;
+        self.rename(&path)?;
         self.dir.sync()?;
         Ok(ActiveSegment {
             file: self.file,
             header,
+            sealer: self.sealer,
             path,
             end: self.end,
+            file_bytes: self.end + self.footer_bytes,
             synced_end: self.end,
             is_synced: true,
             next_write: NextWrite::Free,
         })
     }
-}
 
-impl Draft<'_> {
     /// Gives the segment its name. A directory without space for it is as a disk without space for
-    /// the segment, if the name is not there all the same.
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        let vfs = &self.dir.env.vfs;
+    /// the segment, if it still has the temporary name.
+    fn rename(&self, to: &Path) -> Result<()> {
+        let (vfs, from) = (&self.dir.env.vfs, &self.path);
         let Err(error) = vfs.rename(from, to) else {
             return Ok(());
         };
-        let is_absent = |path: &Path| {
-            let found = uninterrupted(|| vfs.metadata(path));
-            found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
-        };
-        if error.kind() == ErrorKind::StorageFull && is_absent(to) {
+        let is_there = uninterrupted(|| vfs.metadata(from)).is_ok();
+        if error.kind() == ErrorKind::StorageFull && is_there {
             self.dir.remove(from)?;
             return Err(Error::io("rename", from)(error));
         }
@@ -160,8 +210,10 @@ impl Draft<'_> {
 pub(crate) struct ActiveSegment {
     file: Arc<dyn File>,
     header: SegmentHeader,
+    sealer: Option<Sealer>,
     path: PathBuf,
     end: u64,
+    file_bytes: u64,
     // What a sync has covered.
     synced_end: u64,
     is_synced: bool,
@@ -188,9 +240,28 @@ impl ActiveSegment {
         &self.path
     }
 
+    pub(crate) fn key(&self) -> Option<&Arc<SegmentKey>> {
+        self.sealer.as_ref().map(Sealer::key)
+    }
+
+    /// The seal for the next frame, if the segment is encrypted.
+    pub(crate) fn next_seal(&mut self) -> Option<Seal> {
+        self.sealer.as_mut().map(Sealer::next)
+    }
+
+    /// Whether its key has sealed enough: the next records should go to another segment.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.sealer.as_ref().is_some_and(Sealer::is_spent)
+    }
+
     /// Where the next frame goes, in bytes.
     pub(crate) fn end(&self) -> u64 {
         self.end
+    }
+
+    /// The file's size in bytes.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// Up to where a sync has covered the segment, in bytes.
@@ -218,6 +289,7 @@ impl ActiveSegment {
         }
         written.map_err(Error::io("write", &self.path))?;
         self.end += frame.len() as u64;
+        self.file_bytes = self.end;
         if self.next_write == NextWrite::OverLeftovers {
             self.next_write = NextWrite::AfterSync;
         }

@@ -10,7 +10,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::keys::Keys;
 use super::transfer::uninterrupted;
+use crate::crypto::{KeyRing, SegmentKey};
 use crate::env::Env;
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
@@ -19,6 +21,8 @@ use crate::types::{Lsn, SegmentMeta, TruncateResult};
 
 /// The name under which a segment is made.
 pub(crate) const TEMPORARY: &str = "next.wal.tmp";
+/// The name under which a segment is encrypted anew.
+pub(crate) const TEMPORARY_COPY: &str = "copy.wal.tmp";
 /// The name of the file that holds the writer's lock.
 pub(crate) const LOCK: &str = "LOCK";
 /// The name of the file that stands in a directory while a salvage fills it. It looks almost like
@@ -30,6 +34,7 @@ pub(crate) const UNFINISHED: &str = "unfinished-salvage.wal";
 pub(crate) struct LogDir {
     pub(crate) env: Env,
     pub(crate) path: PathBuf,
+    pub(crate) keys: Keys,
     // Held, never used: it keeps the lock. `None` where there is no lock file and none is made.
     pub(crate) _lock: Option<Arc<dyn File>>,
 }
@@ -42,7 +47,7 @@ impl LogDir {
     /// # Errors
     /// [`Error::Locked`] when a writer, or another reader of this kind, has it; [`Error::Legacy`]
     /// when the path is a file; [`Error::Io`].
-    pub(crate) fn to_read(env: Env, path: &Path) -> Result<LogDir> {
+    pub(crate) fn to_read(env: Env, path: &Path, keys: Option<KeyRing>) -> Result<LogDir> {
         let metadata = uninterrupted(|| env.vfs.metadata(path));
         if !metadata.map_err(Error::io("look at", path))?.is_dir {
             return Err(Error::Legacy {
@@ -61,16 +66,13 @@ impl LogDir {
         Ok(LogDir {
             env,
             path: path.to_owned(),
+            keys: Keys::new(keys),
             _lock: lock,
         })
     }
 
     pub(crate) fn segment_path(&self, id: u64, first_lsn: Lsn) -> PathBuf {
         self.path.join(format!("seg-{id:010}-{first_lsn:020}.wal"))
-    }
-
-    pub(crate) fn temporary_path(&self) -> PathBuf {
-        self.path.join(TEMPORARY)
     }
 
     /// Makes the directory's entries durable.
@@ -146,7 +148,7 @@ impl Name {
         let Some(name) = name.to_str() else {
             return Name::Other;
         };
-        if name == TEMPORARY {
+        if name == TEMPORARY || name == TEMPORARY_COPY {
             return Name::Temporary;
         }
         if let Some((id, first_lsn)) = segment_numbers(name) {
@@ -182,13 +184,19 @@ fn number(text: &str, digits: usize) -> Option<u64> {
 pub(crate) struct Segment {
     pub(crate) header: SegmentHeader,
     pub(crate) path: PathBuf,
+    /// `None` for a plain segment, and for one whose key is not there: see [`super::keys::need`].
+    pub(crate) key: Option<Arc<SegmentKey>>,
+    /// Shared with the segments that this one is a copy of, encrypted anew: who has pinned them
+    /// pins this one's file.
+    pub(crate) pin: Arc<()>,
 }
 
 /// A segment's place in the catalog.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) segment: Arc<Segment>,
-    /// Where its frames of the log end, in bytes.
+    /// Where its frames of the log end, in bytes, as the next segment's header tells it: see
+    /// [`SegmentHeader::own_end`].
     pub(crate) end: u64,
     /// The file's size in bytes.
     pub(crate) file_bytes: u64,
@@ -224,6 +232,21 @@ impl Catalog {
         self.entries.back_mut()
     }
 
+    /// Puts a copy in the place of the segment that it stands for.
+    pub(crate) fn replace(&mut self, segment: Arc<Segment>, file_bytes: u64) {
+        let mut entries = self.entries.iter_mut();
+        let is_original = |entry: &&mut Entry| segment.header.is_copy_of(&entry.segment.header);
+        let entry = entries.find(is_original);
+        let entry = entry.expect("nothing is dropped while it is copied");
+        entry.segment = segment;
+        entry.file_bytes = file_bytes;
+    }
+
+    /// The entries, oldest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     pub(crate) fn segment_ids(&self) -> Vec<u64> {
         let ids = self
             .entries
@@ -254,7 +277,10 @@ impl Catalog {
             .iter()
             .zip(nexts)
             .take_while(|(entry, next)| {
-                next.segment.header.first_lsn <= lsn && Arc::strong_count(&entry.segment) == 1
+                let segment = &entry.segment;
+                let is_pinned =
+                    Arc::strong_count(segment) > 1 || Arc::strong_count(&segment.pin) > 1;
+                next.segment.header.first_lsn <= lsn && !is_pinned
             })
             .map(|(_, next)| next.segment.header.first_lsn)
             .last()

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::{Entry, LogDir, Name, Segment, UNFINISHED};
+use super::keys::need;
 use super::reader::read_header;
 use super::transfer::uninterrupted;
 use crate::error::{Error, Result};
@@ -120,9 +121,17 @@ impl Survey {
 /// # Errors
 /// For the first file that is not as it should be.
 pub(crate) fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
+    find_all(dir).map(|(segments, _)| segments)
+}
+
+/// The same, and what else is in the directory.
+///
+/// # Errors
+/// As [`find_segments`].
+pub(crate) fn find_all(dir: &LogDir) -> Result<(Vec<Entry>, Vec<(PathBuf, Name)>)> {
     let survey = survey(dir)?;
     match survey.refused.into_iter().next() {
-        None => Ok(survey.sound),
+        None => Ok((survey.sound, survey.others)),
         Some(refused) => Err(refused.error),
     }
 }
@@ -136,11 +145,14 @@ fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<En
             why: "its header and its name differ",
         });
     }
+    let key = dir.keys.unlock(&header, path)?;
     let file_bytes = file.len().map_err(Error::io("measure", path))?;
     Ok(Entry {
         segment: Arc::new(Segment {
             header,
             path: path.to_owned(),
+            key,
+            pin: Arc::default(),
         }),
         end: u64::from(header.block_bytes),
         file_bytes,
@@ -150,7 +162,8 @@ fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<En
 /// The segment that `current` names as the one before it, with the end that it gives it.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when it is missing, shorter than its end, or another one than the one meant.
+/// [`Error::Corrupt`] when it is missing, shorter than its end, or another one than the one meant;
+/// [`Error::Plaintext`] and [`Error::Encrypted`].
 pub(crate) fn link(found: &[Entry], current: &Entry) -> Result<Entry> {
     let header = &current.segment.header;
     let corrupt = |entry: &Entry, offset, why| Error::Corrupt {
@@ -167,18 +180,35 @@ pub(crate) fn link(found: &[Entry], current: &Entry) -> Result<Entry> {
         .map_err(|_| corrupt(current, 0, "the segment before this one is missing"))?;
     let before = &found[before];
     let before_header = &before.segment.header;
+    let end = before_header.own_end(previous.end);
     if before_header.first_lsn > header.first_lsn
-        || before_header.salt != previous.salt
-        || previous.end < u64::from(before_header.block_bytes)
+        || before_header.salt_to_others() != previous.salt
+        || end < u64::from(before_header.block_bytes)
     {
         return Err(corrupt(before, 0, "it does not lead to the next segment"));
     }
-    if previous.end > before.file_bytes {
+    if end > before.file_bytes {
         return Err(corrupt(before, before.file_bytes, NotAFrame::Short.why()));
     }
+    check_encryption(before, current)?;
     Ok(Entry {
         end: previous.end,
         ..before.clone()
+    })
+}
+
+/// Checks that nothing in plain stands where something encrypted was: a log may become encrypted,
+/// but never plain again, and an encrypted segment's header knows what comes before it.
+fn check_encryption(before: &Entry, current: &Entry) -> Result<()> {
+    let (segment, header) = (&before.segment, &current.segment.header);
+    need(&segment.header, segment.key.as_ref(), &segment.path)?;
+    let plain = match (segment.header.key_id, header.key_id) {
+        (None, Some(_)) if header.previous.is_encrypted => segment,
+        (Some(_), None) => &current.segment,
+        _ => return Ok(()),
+    };
+    Err(Error::Plaintext {
+        path: plain.path.clone(),
     })
 }
 

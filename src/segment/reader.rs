@@ -6,8 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::catalog::LogDir;
+use super::catalog::{LogDir, Segment};
+use super::keys::need;
 use super::transfer::read_full;
+use crate::crypto::SegmentKey;
 use crate::env::vfs::File;
 use crate::error::{Error, Result};
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, NotAFrame};
@@ -21,12 +23,11 @@ const READ_BYTES: u64 = 256 << 10;
 /// Reads and checks the header of the segment file at `path`.
 ///
 /// # Errors
-/// [`Error::Foreign`], [`Error::Version`], [`Error::Encrypted`], [`Error::Corrupt`] or
-/// [`Error::Io`].
+/// [`Error::Foreign`], [`Error::Version`], [`Error::Corrupt`] or [`Error::Io`].
 pub(crate) fn read_header(file: &dyn File, path: &Path, first_lsn: Lsn) -> Result<SegmentHeader> {
     let mut bytes = [0; HEADER_BYTES];
     let count = read_full(file, 0, &mut bytes).map_err(Error::io("read", path))?;
-    let header = SegmentHeader::decode(&bytes[..count]).map_err(|not| match not {
+    SegmentHeader::decode(&bytes[..count]).map_err(|not| match not {
         NotAHeader::Magic => Error::Foreign {
             path: path.to_owned(),
             why: "it does not begin as a segment does",
@@ -41,13 +42,7 @@ pub(crate) fn read_header(file: &dyn File, path: &Path, first_lsn: Lsn) -> Resul
             lsn: first_lsn,
             why,
         },
-    })?;
-    match header.key_id {
-        0 => Ok(header),
-        _ => Err(Error::Encrypted {
-            path: path.to_owned(),
-        }),
-    }
+    })
 }
 
 /// Where and why a segment could not be read on.
@@ -95,28 +90,39 @@ pub(crate) struct FrameReader {
     file: Arc<dyn File>,
     path: PathBuf,
     header: SegmentHeader,
+    key: Option<Arc<SegmentKey>>,
     // The file's length when the reader was made; what is appended later is not looked at.
     file_bytes: u64,
     offset: u64,
     // A piece of the file: `window` holds the bytes from `window_start` on.
     window: Vec<u8>,
     window_start: u64,
+    // The body of the last frame, where it is sealed in the file.
+    opened: Vec<u8>,
 }
 
 impl FrameReader {
-    /// A reader before the first frame of the segment at `path`, whose header is `header`.
+    /// A reader before the first frame of a segment, or of a copy that was encrypted anew since the
+    /// segment was last looked at.
     ///
     /// # Errors
-    /// When the file can't be opened, or has another header.
-    pub(crate) fn open(dir: &LogDir, path: &Path, header: &SegmentHeader) -> Result<FrameReader> {
+    /// When the file can't be opened, has another header, or needs a key that is not there.
+    pub(crate) fn open(dir: &LogDir, segment: &Segment) -> Result<FrameReader> {
+        let path = &segment.path;
         let file = dir.open_to_read(path)?;
-        if read_header(&*file, path, header.first_lsn)? != *header {
+        let header = read_header(&*file, path, segment.header.first_lsn)?;
+        let key = if header == segment.header {
+            need(&header, segment.key.as_ref(), path)?.cloned()
+        } else if header.is_copy_of(&segment.header) {
+            let key = dir.keys.unlock(&header, path)?;
+            need(&header, key.as_ref(), path)?.cloned()
+        } else {
             return Err(Error::Foreign {
                 path: path.to_owned(),
                 why: "its header is not the one that was there at open",
             });
-        }
-        FrameReader::new(file, path, header)
+        };
+        FrameReader::new(file, path, &header, key)
     }
 
     /// A reader before the first frame of a file whose header was just read.
@@ -124,16 +130,19 @@ impl FrameReader {
         file: Arc<dyn File>,
         path: &Path,
         header: &SegmentHeader,
+        key: Option<Arc<SegmentKey>>,
     ) -> Result<FrameReader> {
         let file_bytes = file.len().map_err(Error::io("measure", path))?;
         Ok(FrameReader {
             file,
             path: path.to_owned(),
             header: *header,
+            key,
             file_bytes,
             offset: u64::from(header.block_bytes),
             window: Vec::new(),
             window_start: 0,
+            opened: Vec::new(),
         })
     }
 
@@ -163,6 +172,11 @@ impl FrameReader {
         self.file_bytes
     }
 
+    /// The header of the file that is being read.
+    pub(crate) fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -181,21 +195,31 @@ impl FrameReader {
             let why = NotAFrame::Short;
             return Ok(Err(Stop { offset, why }));
         }
-        self.offset += padded;
-        match frame.check_body(self.body(&frame)) {
-            Ok(()) => Ok(Ok(frame)),
-            Err(why) => {
-                self.offset = offset;
-                Ok(Err(Stop { offset, why }))
+        let at = (offset - self.window_start) as usize;
+        let stored = &self.window[at..at + bytes as usize];
+        let key = self.key.as_deref();
+        match frame.open_body(stored, &self.header, key, &mut self.opened) {
+            Ok(_) => {
+                self.offset += padded;
+                Ok(Ok(frame))
             }
+            Err(why) => Ok(Err(Stop { offset, why })),
         }
     }
 
     /// The body of the frame that [`FrameReader::next`] returned last.
     pub(crate) fn body(&self, frame: &FrameHeader) -> &[u8] {
-        let start = self.offset - frame.file_bytes(&self.header) + FRAME_HEADER_BYTES as u64;
+        match self.key {
+            None => &self.stored(frame)[FRAME_HEADER_BYTES..],
+            Some(_) => &self.opened,
+        }
+    }
+
+    /// That frame as it stands in the file, header and all, without its padding.
+    pub(crate) fn stored(&self, frame: &FrameHeader) -> &[u8] {
+        let start = self.offset - frame.file_bytes(&self.header);
         let at = (start - self.window_start) as usize;
-        &self.window[at..at + frame.body_bytes as usize]
+        &self.window[at..at + FRAME_HEADER_BYTES + frame.body_bytes as usize]
     }
 
     /// The header of a frame at `offset`, its body unread. A header in the page or sector that

@@ -61,7 +61,7 @@ impl Tail {
     /// [`Error::Corrupt`] when something proves records that can't be read.
     pub(crate) fn scan(dir: &LogDir, last: &Entry) -> Result<Tail> {
         let header = &last.segment.header;
-        let mut reader = FrameReader::open(dir, &last.segment.path, header)?;
+        let mut reader = FrameReader::open(dir, &last.segment)?;
         let kept = Kept {
             low_water: header.low_water_lsn,
             holds: Arc::default(),
@@ -114,8 +114,7 @@ impl Tail {
         // From the stop on: there may be a header whose body is torn. Where frames start is known, so
         // each block is looked at once.
         promise = promise.or(reader.promise_from(stop.offset)?);
-        if promise.lsn > tail.valid || promise.end > stop.offset || stop.why == NotAFrame::Contents
-        {
+        if promise.lsn > tail.valid || promise.end > stop.offset || !stop.why.can_be_torn() {
             return Err(corrupt(&tail, stop.offset, stop.why));
         }
         tail.settle(promise, &mut unproven);

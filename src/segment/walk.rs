@@ -76,8 +76,10 @@ impl Walk {
     /// How far to the next place where a frame may begin: behind the body where a header tells
     /// its length, so that a payload is not taken for frames.
     fn length_of_damage(&mut self, offset: u64, why: NotAFrame) -> Result<u64> {
-        if matches!(why, NotAFrame::Body | NotAFrame::Contents)
-            && let Ok(frame) = self.reader.header_at(offset)?
+        if matches!(
+            why,
+            NotAFrame::Body | NotAFrame::Contents | NotAFrame::Forged
+        ) && let Ok(frame) = self.reader.header_at(offset)?
         {
             return Ok(frame.file_bytes(&self.header));
         }

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use super::active::{ActiveSegment, Draft};
-use super::catalog::LogDir;
+use super::catalog::{LogDir, TEMPORARY};
 use crate::config::WalConfig;
+use crate::crypto::KeyRing;
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
 use crate::format::buffer::{FrameBuffer, Place};
@@ -44,7 +45,7 @@ impl NextSegment {
         })
     }
 
-    /// The next segment's header, with a fresh salt.
+    /// The next segment's header, with a fresh salt and the current key.
     pub(crate) fn header(
         &self,
         dir: &LogDir,
@@ -65,8 +66,10 @@ impl NextSegment {
             previous: self.previous,
             block_bytes: u32::try_from(config.tuning.alignment).expect("at most 65536"),
             salt,
-            key_id: 0,
+            key_id: dir.keys.current(),
+            // Written with the header, when the rest of it is known.
             key_check: [0; 16],
+            original: None,
             durable_end: 0,
             required: self.required,
         })
@@ -163,19 +166,20 @@ impl Writer {
         if self.staged.is_empty() {
             return Ok(());
         }
-        let block_bytes = self.config.tuning.alignment as u32;
-        self.make_room(self.staged.file_bytes(block_bytes))?;
+        self.make_room()?;
         let active = self.active.as_mut().expect("room was made in it");
+        let seal = active.next_seal();
         let last_lsn = self.staged.last_lsn();
         assert!(last_lsn > self.written);
-        let frame = self.staged.encode(&Place {
+        let place = Place {
             segment: active.header(),
             offset: active.end(),
             last_lsn: self.written,
             durable_lsn: self.durable,
             durable_end: active.synced_end(),
             low_water_lsn: self.low_water,
-        });
+        };
+        let frame = self.staged.encode(&place, seal);
         active.append(frame)?;
         self.stats.bytes_written += frame.len() as u64;
         self.stats.frames_written += 1;
@@ -221,9 +225,7 @@ impl Writer {
     /// no new segment.
     pub(crate) fn write_mark(&mut self, low_water: Lsn) -> Result<()> {
         assert!(low_water > self.low_water);
-        if self.active.is_none() {
-            self.start_segment()?;
-        }
+        self.see_to_active()?;
         let before = std::mem::replace(&mut self.low_water, low_water);
         if let Err(error) = self.append_bare(FrameKind::Records, &[]) {
             self.low_water = before;
@@ -234,9 +236,7 @@ impl Writer {
 
     /// Makes the log's holds durable as they are from now on, as [`Writer::write_mark`] does it.
     pub(crate) fn write_holds(&mut self, holds: Arc<Holds>) -> Result<()> {
-        if self.active.is_none() {
-            self.start_segment()?;
-        }
+        self.see_to_active()?;
         self.append_bare(FrameKind::Holds, &holds.encode())?;
         self.holds = holds;
         self.sync()
@@ -277,6 +277,7 @@ impl Writer {
             end,
             salt: header.salt,
             is_sealed,
+            is_encrypted: header.key_id.is_some(),
         };
         self.sealed = Some((header.segment_id, retired.end()));
     }
@@ -284,40 +285,70 @@ impl Writer {
     fn append_bare(&mut self, kind: FrameKind, body: &[u8]) -> Result<()> {
         let active = self.active.as_mut().expect("callers make sure of it");
         let mut buffer = FrameBuffer::with_capacity(body.len());
-        let frame = buffer.encode_bare(
-            kind,
-            body,
-            &Place {
-                segment: active.header(),
-                offset: active.end(),
-                last_lsn: self.written,
-                durable_lsn: self.durable,
-                durable_end: active.synced_end(),
-                low_water_lsn: self.low_water,
-            },
-        );
+        let seal = active.next_seal();
+        let place = Place {
+            segment: active.header(),
+            offset: active.end(),
+            last_lsn: self.written,
+            durable_lsn: self.durable,
+            durable_end: active.synced_end(),
+            low_water_lsn: self.low_water,
+        };
+        let frame = buffer.encode_bare(kind, body, &place, seal);
         active.append(frame)?;
         self.stats.bytes_written += frame.len() as u64;
         self.stats.frames_written += 1;
         Ok(())
     }
 
-    /// Sees to it that there is an active segment with room for `bytes`.
-    fn make_room(&mut self, bytes: u64) -> Result<()> {
+    /// Sees to it that there is an active segment with room for the staged frame.
+    fn make_room(&mut self) -> Result<()> {
         if let Some(active) = &self.active {
+            let bytes = self.staged.file_bytes(active.header());
             let fits = active.end() + bytes <= self.config.segment_target_size;
             let is_without_records = self.written < active.header().first_lsn;
-            if fits || is_without_records {
+            if (fits || is_without_records) && !active.is_spent() {
                 return Ok(());
             }
-            let end = active.end();
-            match self.seal() {
-                // The next segment's header says all that the footer says.
-                Err(Error::Full { .. }) => self.retire(end, false),
-                sealed => sealed?,
-            }
+            self.end_segment()?;
         }
         self.start_segment()
+    }
+
+    /// Sees to it that there is an active segment, whose key is good for more frames.
+    pub(crate) fn see_to_active(&mut self) -> Result<()> {
+        match &self.active {
+            Some(active) if !active.is_spent() => return Ok(()),
+            Some(_) => self.end_segment()?,
+            None => {}
+        }
+        self.start_segment()
+    }
+
+    /// Writes no more to the active segment, on a full disk, too: the next segment's header says
+    /// all that the footer says.
+    fn end_segment(&mut self) -> Result<()> {
+        let Some(active) = &self.active else {
+            return Ok(());
+        };
+        let end = active.end();
+        match self.seal() {
+            Err(Error::Full { .. }) => {
+                self.retire(end, false);
+                Ok(())
+            }
+            sealed => sealed,
+        }
+    }
+
+    /// Replaces the keys. What is written from now on is sealed with the new current one, in a
+    /// segment of its own; it needs no space yet.
+    pub(crate) fn replace_keys(&mut self, ring: KeyRing) -> Result<()> {
+        if self.dir.keys.current() != Some(ring.current().id()) {
+            self.end_segment()?;
+        }
+        self.dir.keys.replace(ring);
+        Ok(())
     }
 
     fn start_segment(&mut self) -> Result<()> {
@@ -331,9 +362,9 @@ impl Writer {
             self.durable,
             self.low_water,
         )?;
-        let mut draft = Draft::begin(&self.dir, &self.config)?;
-        draft.append_holds(&self.holds, &header)?;
-        self.active = Some(draft.publish(&header)?);
+        let mut draft = Draft::begin(&self.dir, &self.config, TEMPORARY, header)?;
+        draft.append_holds(&self.holds)?;
+        self.active = Some(draft.publish(self.durable)?);
         self.next.segment_id += 1;
         self.stats.segments_created += 1;
         tracing::info!(

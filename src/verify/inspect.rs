@@ -11,6 +11,7 @@ use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, NotAFrame
 use crate::format::header::{HEADER_BYTES, SegmentHeader};
 use crate::segment::catalog::{Entry, LogDir};
 use crate::segment::chain::link;
+use crate::segment::keys::need;
 use crate::segment::reader::FrameReader;
 use crate::segment::tail::Tail;
 use crate::segment::walk::{Extent, Step, Walk, low_water};
@@ -84,6 +85,16 @@ impl<'a> Inspection<'a> {
         let Some(last) = self.found.last() else {
             return Ok(());
         };
+        let key = need(
+            &last.segment.header,
+            last.segment.key.as_ref(),
+            &last.segment.path,
+        );
+        if let Err(error) = key {
+            // Without its key it says nothing that could be believed, of others either.
+            self.report.findings.push(Finding::Refused(error));
+            return Ok(());
+        }
         let end = self.find_end(last)?;
         match &end {
             End::Found(tail) => {
@@ -115,6 +126,10 @@ impl<'a> Inspection<'a> {
                 Ok(before) => {
                     self.inspect_segment(&before, &End::Told(&header))?;
                     before
+                }
+                Err(error @ Error::Encrypted { .. }) => {
+                    self.report.findings.push(Finding::Refused(error));
+                    return Ok(());
                 }
                 Err(error) => {
                     // One that is there, but refused, is told already.
@@ -165,7 +180,7 @@ impl<'a> Inspection<'a> {
                 let (_, offset) = finding.place();
                 self.report.findings.push(finding);
                 let header = &entry.segment.header;
-                let reader = FrameReader::open(self.dir, &entry.segment.path, header)?;
+                let reader = FrameReader::open(self.dir, &entry.segment)?;
                 let extent = Extent::of_open_end(reader, header)?;
                 Ok(End::Unknown(extent, offset))
             }
@@ -174,14 +189,14 @@ impl<'a> Inspection<'a> {
 
     fn walk(&self, entry: &Entry, end: u64) -> Result<Walk> {
         let header = &entry.segment.header;
-        let reader = FrameReader::open(self.dir, &entry.segment.path, header)?;
+        let reader = FrameReader::open(self.dir, &entry.segment)?;
         Ok(Walk::new(reader, header, end))
     }
 
     fn inspect_segment(&mut self, entry: &Entry, end: &End<'_>) -> Result<()> {
         let header = &entry.segment.header;
         let until = match end {
-            End::Told(_) => entry.end,
+            End::Told(_) => header.own_end(entry.end),
             End::Found(tail) => tail.end,
             End::Unknown(..) => entry.file_bytes,
         };
@@ -346,7 +361,7 @@ impl<'a> Inspection<'a> {
         walk: &mut Walk,
         next: &SegmentHeader,
     ) -> Result<()> {
-        let end = next.previous.end;
+        let end = segment.header.own_end(next.previous.end);
         if !segment.is_broken && segment.report.last_lsn.next() != next.first_lsn {
             self.refuse(segment, end, "the segment ends early");
         }
@@ -361,7 +376,7 @@ impl<'a> Inspection<'a> {
             {
                 segment.report.is_sealed = true;
                 let padding = (
-                    end + FRAME_HEADER_BYTES as u64,
+                    end + FRAME_HEADER_BYTES as u64 + u64::from(frame.body_bytes),
                     end + frame.file_bytes(&segment.header),
                 );
                 return self.expect_zeros(segment, walk, padding, WHERE_FRAME);

@@ -1,0 +1,100 @@
+//! Which keys the log's segments need, and changing them, with nobody writing meanwhile.
+
+use std::sync::Arc;
+
+use super::Committer;
+use crate::crypto::{KeyId, KeyRing};
+use crate::error::{Error, Result};
+use crate::segment::catalog::{Entry, LogDir, Segment};
+
+impl Committer {
+    /// Replaces the ring by what `change` makes of it, in a turn of its own.
+    ///
+    /// # Errors
+    /// [`Error::Encrypted`] when a segment's key is not in the new one, [`Error::Plaintext`] when it
+    /// forbids what is there; then nothing is changed.
+    pub(crate) fn change_keys(
+        &self,
+        dir: &LogDir,
+        change: impl FnOnce(Option<KeyRing>) -> KeyRing,
+    ) -> Result<()> {
+        // No segment is encrypted anew, or dropped, meanwhile.
+        let _doomed = self.doomed.lock();
+        let queue = self.lock_open_and_unled()?;
+        let ring = change(dir.keys.ring());
+        for entry in queue.catalog.entries() {
+            let segment = &entry.segment;
+            let path = segment.path.clone();
+            match segment.header.key_id {
+                Some(key_id) if ring.find(key_id).is_none() => {
+                    return Err(Error::Encrypted { path, key_id });
+                }
+                None if ring.is_only_encrypted() => return Err(Error::Plaintext { path }),
+                _ => {}
+            }
+        }
+        self.lead(queue, |writer| writer.replace_keys(ring))
+            .map(drop)
+    }
+
+    /// Takes a key out of the ring that no segment needs; `false` when it is not in it.
+    pub(crate) fn retire_key(&self, dir: &LogDir, key_id: KeyId) -> Result<bool> {
+        let _doomed = self.doomed.lock();
+        let queue = self.lock_open_and_unled()?;
+        let Some(ring) = dir.keys.ring() else {
+            return Ok(false);
+        };
+        if ring.find(key_id).is_none() {
+            return Ok(false);
+        }
+        let in_use = |segment| Err(Error::KeyInUse { key_id, segment });
+        if ring.current().id() == key_id {
+            return in_use(dir.path.clone());
+        }
+        for entry in queue.catalog.entries() {
+            if entry.segment.header.key_id == Some(key_id) {
+                return in_use(entry.segment.path.clone());
+            }
+        }
+        self.lead(queue, |writer| writer.replace_keys(ring.without(key_id)))?;
+        Ok(true)
+    }
+
+    /// The keys of the segments, in their order, and some more than once.
+    pub(crate) fn segment_keys(&self) -> Vec<KeyId> {
+        let queue = self.queue.lock();
+        let keys = queue
+            .catalog
+            .entries()
+            .filter_map(|entry| entry.segment.header.key_id);
+        keys.collect()
+    }
+
+    /// Lets `copy` replace each segment before the active one that is not under the current key,
+    /// oldest first. No truncation comes in between, and no other change of keys.
+    pub(crate) fn replace_segments(
+        &self,
+        dir: &LogDir,
+        mut copy: impl FnMut(&Entry, bool) -> Result<(Segment, u64)>,
+    ) -> Result<()> {
+        let _doomed = self.doomed.lock();
+        let queue = self.lock_open_and_unled()?;
+        let Some(current) = dir.keys.current() else {
+            return Ok(());
+        };
+        // So that each that is to be replaced has one behind it, which says where it ends.
+        let queue = self.lead(queue, |writer| writer.see_to_active())?;
+        let entries: Vec<Entry> = queue.catalog.entries().cloned().collect();
+        drop(queue);
+        for (entry, next) in entries.iter().zip(entries.iter().skip(1)) {
+            if entry.segment.header.key_id == Some(current) {
+                continue;
+            }
+            let is_sealed = next.segment.header.previous.is_sealed;
+            let (segment, file_bytes) = copy(entry, is_sealed)?;
+            let mut queue = self.lock_open()?;
+            queue.catalog.replace(Arc::new(segment), file_bytes);
+        }
+        Ok(())
+    }
+}
