@@ -79,9 +79,9 @@ fn a_batch_that_a_recovery_copies_stays_one_frame() {
     drop(wal);
     let wal = open_small(dir.path());
     assert_eq!(lsns(&wal), [1, 2, 3]);
-    let report = seawall::verify(dir.path());
+    let report = seawall::verify(dir.path(), None);
     assert!(matches!(report, Err(Error::Locked { .. })));
     drop(wal);
-    let report = seawall::verify(dir.path()).expect("verifies");
+    let report = seawall::verify(dir.path(), None).expect("verifies");
     assert_eq!((report.records, report.segments[0].frames), (3, 1));
 }

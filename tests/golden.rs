@@ -44,10 +44,10 @@ fn tell(dir: &Path) -> String {
         let checksum = crc32c::crc32c(&bytes);
         line(format!("file {name} {} {checksum:08x}", bytes.len()));
     }
-    let report = seawall::verify(dir).expect("verifies");
+    let report = seawall::verify(dir, None).expect("verifies");
     assert_eq!(report.verdict(), Verdict::Intact, "{:?}", report.findings);
     line(format!("torn bytes {}", report.torn_bytes));
-    let dumped = seawall::dump(dir, None).expect("dumps");
+    let dumped = seawall::dump(dir, None, None).expect("dumps");
     let dumped: Vec<WalRecord> = dumped.collect::<Result<_, _>>().expect("dumps");
 
     // An open writes: so it gets a copy.
@@ -184,5 +184,5 @@ fn salvaged(dir: &Path) {
     let segments = wal.list_segments();
     drop(wal);
     std::fs::remove_file(&segments[1].path).expect("removes");
-    seawall::salvage(scratch.path(), dir).expect("salvages");
+    seawall::salvage(scratch.path(), dir, None).expect("salvages");
 }

@@ -105,7 +105,7 @@ fn a_full_disk_opens_a_log_that_was_torn_within_padding() {
     let log = Path::new("/log");
     let config = WalConfig::default();
     let roomy = disk::Disk::with_space(1 << 20);
-    let wal = WalManager::open_in(roomy.env(), log, config).expect("opens");
+    let wal = WalManager::open_in(roomy.env(), log, config, None).expect("opens");
     append(&wal, 10);
     wal.sync().expect("syncs");
     drop(wal);
@@ -115,7 +115,8 @@ fn a_full_disk_opens_a_log_that_was_torn_within_padding() {
         content.truncate(content.len() - 512);
         full.put(&path, content);
     }
-    let wal = WalManager::open_in(full.env(), log, config).expect("a torn tail, or an intact log");
+    let wal =
+        WalManager::open_in(full.env(), log, config, None).expect("a torn tail, or an intact log");
     assert!(wal.durable_lsn() <= Lsn::new(1));
 }
 

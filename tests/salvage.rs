@@ -216,8 +216,8 @@ fn a_batch_comes_out_whole_or_not_at_all_and_holds_are_kept() {
     }
     let disk = logs::disk_of(&files);
     let (env, new) = (disk.env(), Path::new("/new"));
-    let salvaged = seawall::salvage_in(env.clone(), logs::dir(), new).expect("copies");
-    let wal = WalManager::open_in(env, new, logs::config(512)).expect("opens");
+    let salvaged = seawall::salvage_in(env.clone(), logs::dir(), new, None).expect("copies");
+    let wal = WalManager::open_in(env, new, logs::config(512), None).expect("opens");
     assert_eq!(wal.holds(), log.wal().holds());
     assert_eq!(wal.holds(), salvaged.holds);
     assert_eq!(wal.holds().len(), 1);
@@ -232,8 +232,8 @@ fn a_salvaged_log_goes_on_and_can_be_salvaged_again() {
     let disk = logs::disk_of(&damaged);
     let env = disk.env();
     let (first, second) = (Path::new("/first"), Path::new("/second"));
-    seawall::salvage_in(env.clone(), logs::dir(), first).expect("copies");
-    let wal = WalManager::open_in(env.clone(), first, logs::config(512)).expect("opens");
+    seawall::salvage_in(env.clone(), logs::dir(), first, None).expect("copies");
+    let wal = WalManager::open_in(env.clone(), first, logs::config(512), None).expect("opens");
     assert_eq!(wal.next_lsn(), Lsn::new(13));
     let (tenant, vshard) = (seawall::TenantId::new(1), seawall::VShardId::new(1));
     wal.append_put(tenant, vshard, b"new").expect("appends");
@@ -241,7 +241,7 @@ fn a_salvaged_log_goes_on_and_can_be_salvaged_again() {
     let records = wal.replay_from(Lsn::new(1)).err();
     assert!(matches!(records, Some(Error::Closed)));
     drop(wal);
-    let again = seawall::salvage_in(env.clone(), first, second).expect("copies");
+    let again = seawall::salvage_in(env.clone(), first, second, None).expect("copies");
     assert_eq!(again.damage.verdict(), Verdict::Intact);
     assert_eq!((again.records, again.gaps.len()), (12, 1));
 }
@@ -251,13 +251,13 @@ fn a_directory_that_cannot_be_used_is_refused() {
     let (files, _) = closed(3);
     let disk = logs::disk_of(&files);
     for inside in ["/log/new", "/log", "/other/../log/new", "/./log/a/.."] {
-        let inside = seawall::salvage_in(disk.env(), logs::dir(), Path::new(inside));
+        let inside = seawall::salvage_in(disk.env(), logs::dir(), Path::new(inside), None);
         assert!(matches!(inside, Err(Error::Config { .. })));
     }
     disk.put(Path::new("/taken/file"), Vec::new());
-    let taken = seawall::salvage_in(disk.env(), logs::dir(), Path::new("/taken"));
+    let taken = seawall::salvage_in(disk.env(), logs::dir(), Path::new("/taken"), None);
     assert!(matches!(taken, Err(Error::Occupied { .. })));
-    let nothing = seawall::salvage_in(disk.env(), Path::new("/nothing"), Path::new("/new"));
+    let nothing = seawall::salvage_in(disk.env(), Path::new("/nothing"), Path::new("/new"), None);
     assert!(matches!(nothing, Err(Error::NoLog { .. })));
 }
 
@@ -287,15 +287,15 @@ fn a_salvage_that_did_not_finish_does_not_open() {
         }
         let new = Path::new("/new");
         let env = disk.env();
-        if seawall::salvage_in(env.clone(), logs::dir(), new).is_ok() {
-            seawall::dump_in(env, new, None).expect("it is whole");
+        if seawall::salvage_in(env.clone(), logs::dir(), new, None).is_ok() {
+            seawall::dump_in(env, new, None, None).expect("it is whole");
             continue;
         }
         refused += 1;
         disk.add_space(1 << 20);
-        let opened = WalManager::open_in(env.clone(), new, logs::config(512)).map(drop);
+        let opened = WalManager::open_in(env.clone(), new, logs::config(512), None).map(drop);
         assert!(matches!(opened, Err(Error::Foreign { .. })), "{opened:?}");
-        let report = seawall::verify_in(env, new).expect("verifies");
+        let report = seawall::verify_in(env, new, None).expect("verifies");
         assert_eq!(report.verdict(), Verdict::Foreign);
         assert!(report.findings.iter().any(Finding::is_foreign));
     }

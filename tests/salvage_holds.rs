@@ -49,8 +49,8 @@ fn held(is_released: bool) -> (Files, Vec<(String, logs::Frame)>) {
 fn copied_holds(files: &Files) -> Vec<Hold> {
     let disk = logs::disk_of(files);
     let (env, new) = (disk.env(), Path::new("/new"));
-    let salvaged = seawall::salvage_in(env.clone(), logs::dir(), new).expect("copies");
-    let wal = WalManager::open_in(env, new, logs::config(512)).expect("opens");
+    let salvaged = seawall::salvage_in(env.clone(), logs::dir(), new, None).expect("copies");
+    let wal = WalManager::open_in(env, new, logs::config(512), None).expect("opens");
     assert_eq!(wal.holds(), salvaged.holds);
     salvaged.holds
 }

@@ -43,7 +43,7 @@ fn check(from: &str, to: &str, is_refused: bool) {
     let scratch = prepared();
     let log = scratch.path().join("log");
     let before = (names(scratch.path()), names(&log));
-    let salvaged = salvage(&scratch.path().join(from), &scratch.path().join(to));
+    let salvaged = salvage(&scratch.path().join(from), &scratch.path().join(to), None);
     assert_eq!(names(&log), before.1, "{from} to {to}");
     match salvaged {
         Ok(salvaged) => assert_eq!((salvaged.records, is_refused), (3, false), "{from} to {to}"),
@@ -98,8 +98,8 @@ fn relative_paths_count_from_the_working_directory() {
         (&relative, log.join("new")),
         (&relative, relative.join("new")),
     ] {
-        let refused = salvage(from, &to).map(drop);
+        let refused = salvage(from, &to, None).map(drop);
         assert!(matches!(refused, Err(Error::Config { .. })), "{refused:?}");
     }
-    salvage(&relative, &scratch.path().join("new")).expect("copies");
+    salvage(&relative, &scratch.path().join("new"), None).expect("copies");
 }

@@ -38,14 +38,15 @@ fn change_type(path: &Path, record_type: u16) {
         VShardId::new(record.vshard_id),
     );
     buffer.push(frame.first_lsn, record_type, tenant, vshard, payload);
-    let again = buffer.encode(&Place {
+    let place = Place {
         segment: &header,
         offset: BLOCK as u64,
         last_lsn: Lsn::new(record.lsn - 1),
         durable_lsn: frame.durable_lsn,
         durable_end: frame.durable_end,
         low_water_lsn: frame.low_water_lsn,
-    });
+    };
+    let again = buffer.encode(&place, None);
     bytes[BLOCK..BLOCK + again.len()].copy_from_slice(again);
     std::fs::write(path, bytes).expect("writes");
 }

@@ -238,7 +238,7 @@ fn other_files_are_told_and_left_alone() {
     let disk = logs::disk_of(&files);
     disk.put(&logs::dir().join("next.wal.tmp"), vec![1; 100]);
     disk.put(&logs::dir().join("notes.txt"), vec![1; 100]);
-    let report = seawall::verify_in(disk.env(), logs::dir()).expect("verifies");
+    let report = seawall::verify_in(disk.env(), logs::dir(), None).expect("verifies");
     assert_eq!(report.verdict(), Verdict::Intact);
     let kinds: Vec<OtherKind> = report.others.iter().map(|other| other.kind).collect();
     assert_eq!(kinds, [OtherKind::Temporary, OtherKind::Stranger]);
@@ -259,18 +259,18 @@ fn a_log_in_use_is_refused_and_one_without_a_lock_file_is_not() {
     let scratch = tempfile::tempdir().expect("a directory");
     let wal = seawall::WalManager::open_for_testing(scratch.path()).expect("opens");
     assert!(matches!(
-        seawall::verify(scratch.path()),
+        seawall::verify(scratch.path(), None),
         Err(Error::Locked { .. })
     ));
     assert!(matches!(
-        seawall::dump(scratch.path(), None),
+        seawall::dump(scratch.path(), None, None),
         Err(Error::Locked { .. })
     ));
     wal.close().expect("closes");
     drop(wal);
     #[allow(clippy::disallowed_methods)] // From outside, past the log and its door.
     std::fs::remove_file(scratch.path().join("LOCK")).expect("removes");
-    let report = seawall::verify(scratch.path()).expect("verifies");
+    let report = seawall::verify(scratch.path(), None).expect("verifies");
     assert_eq!(report.verdict(), Verdict::Intact);
     assert!(!scratch.path().join("LOCK").exists());
 }

@@ -60,13 +60,13 @@ pub fn check(bytes: &[u8]) {
                 alignment: ALIGNMENTS[usize::from(alignment & 3)],
             },
         };
-        WalManager::open_in(disk.env(), Path::new(DIR), config)
+        WalManager::open_in(disk.env(), Path::new(DIR), config, None)
     };
     let before = disk.segments(Path::new(DIR));
-    let verdict = verify_in(disk.env(), Path::new(DIR)).map(|report| report.verdict());
+    let verdict = verify_in(disk.env(), Path::new(DIR), None).map(|report| report.verdict());
     let is_intact = matches!(verdict, Ok(Verdict::Intact) | Err(Error::NoLog { .. }));
     let dumped: Result<Vec<WalRecord>> =
-        dump_in(disk.env(), Path::new(DIR), None).and_then(Iterator::collect);
+        dump_in(disk.env(), Path::new(DIR), None, None).and_then(Iterator::collect);
     assert!(
         before == disk.segments(Path::new(DIR)),
         "a look has changed something"
@@ -157,11 +157,11 @@ fn known(mut records: Vec<WalRecord>) -> Vec<WalRecord> {
 /// Salvages what the log has, into a directory of its own.
 fn salvage(disk: &Disk) {
     let to = Path::new(SALVAGED);
-    let salvaged = match salvage_in(disk.env(), Path::new(DIR), to) {
+    let salvaged = match salvage_in(disk.env(), Path::new(DIR), to, None) {
         Ok(salvaged) => salvaged,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    let report = verify_in(disk.env(), to).expect("it can be read");
+    let report = verify_in(disk.env(), to, None).expect("it can be read");
     assert_ne!(
         report.verdict(),
         Verdict::Damaged,

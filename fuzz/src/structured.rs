@@ -148,11 +148,13 @@ impl Builder {
                 end: input.number(end),
                 salt,
                 is_sealed: false,
+                is_encrypted: false,
             },
             block_bytes: input.number(block) as u32,
             salt: [id_now as u8 & 0x7f; 16],
-            key_id: 0,
+            key_id: None,
             key_check: [0; 16],
+            original: None,
             required: RequiredTypes::default(),
         };
         self.next_lsn = header.first_lsn.as_u64();

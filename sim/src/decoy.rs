@@ -90,7 +90,7 @@ fn try_to_make() -> Result<Vec<u8>, seawall::Error> {
                 alignment: BLOCK,
             },
         };
-        WalManager::open_in(world.env(), Path::new(LOG_DIR), config)
+        WalManager::open_in(world.env(), Path::new(LOG_DIR), config, None)
     };
     let append = |wal: &WalManager, number: u32| {
         let (kind, shard) = (RecordType::Put, VShardId::new(0));

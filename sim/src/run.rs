@@ -157,7 +157,7 @@ impl Runner<'_> {
         let env = self.world.env();
         let shown = OnceCell::new();
         let outcome = self.schedule(life, 0, 1, &|_| {
-            let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config)
+            let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, None)
                 .and_then(|opened| show(wal.get_or_init(|| opened)));
             assert!(shown.set(opened).is_ok(), "the task runs once");
         });

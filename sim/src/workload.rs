@@ -386,7 +386,12 @@ impl Client<'_> {
             return Ok(Flow::GoOn);
         }
         let (opened, changes) = self.world.watch_intruder(|| {
-            WalManager::open_in(self.world.env(), Path::new(LOG_DIR), WalConfig::default())
+            WalManager::open_in(
+                self.world.env(),
+                Path::new(LOG_DIR),
+                WalConfig::default(),
+                None,
+            )
         });
         let to_blame = self.world.disk_is_to_blame();
         self.tally(|tally| one_writer::check(opened.as_ref().err(), changes, to_blame, tally))?;

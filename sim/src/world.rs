@@ -273,6 +273,7 @@ fn changes_the_disk(kind: CallKind) -> bool {
             | CallKind::Len
             | CallKind::TryLock
             | CallKind::DirectAlignment
+            | CallKind::Mode
     )
 }
 

@@ -89,7 +89,7 @@ impl World {
                 alignment: BLOCK,
             },
         };
-        WalManager::open_in(env, Path::new(LOG), config).expect("the log opens")
+        WalManager::open_in(env, Path::new(LOG), config, None).expect("the log opens")
     }
 
     /// What `body` returns, and the calls that it makes.

@@ -327,11 +327,6 @@ fn an_encrypted_segment_is_refused_and_nothing_changes() {
     seal_header(&mut bytes);
     let is_encrypted = |error: &Error| matches!(error, Error::Encrypted { .. });
     is_refused(
-        "seg-0000000002-00000000000000000002.wal",
-        &bytes,
-        is_encrypted,
-    );
-    is_refused(
         "seg-0000000001-00000000000000000001.wal",
         &bytes,
         is_encrypted,

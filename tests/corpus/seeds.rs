@@ -40,8 +40,8 @@ fn image(kind: FrameKind, payloads: &[&[u8]]) -> Vec<u8> {
         buffer.push(Lsn::new(lsn), 0x8001, tenant, vshard, payload);
     }
     match payloads.is_empty() {
-        true => buffer.encode_bare(kind, &[], &place).to_vec(),
-        false => buffer.encode(&place).to_vec(),
+        true => buffer.encode_bare(kind, &[], &place, None).to_vec(),
+        false => buffer.encode(&place, None).to_vec(),
     }
 }
 
@@ -144,7 +144,7 @@ fn written(close: bool, spoil: impl Fn(&mut SegmentHeader)) -> Vec<u8> {
             alignment: 512,
         },
     };
-    let wal = WalManager::open_in(disk.env(), Path::new("/log"), config).expect("opens");
+    let wal = WalManager::open_in(disk.env(), Path::new("/log"), config, None).expect("opens");
     for length in [10, 700, 300, 0, 900] {
         let (tenant, vshard) = (TenantId::new(1), VShardId::new(2));
         let appended = wal.append_put(tenant, vshard, &vec![length as u8; length]);

@@ -6,8 +6,8 @@
 use proptest::prelude::*;
 use seawall::format::buffer::{FrameBuffer, Place};
 use seawall::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, NotAFrame, Records};
-use seawall::format::header::{HEADER_BYTES, Previous, SegmentHeader};
-use seawall::{Lsn, TenantId, VShardId};
+use seawall::format::header::{HEADER_BYTES, Original, Previous, SegmentHeader};
+use seawall::{Lsn, TenantId, VShardId, WalEncryptionKey};
 
 type Content = (u16, u32, u16, Vec<u8>);
 
@@ -21,11 +21,14 @@ prop_compose! {
             .prop_flat_map(|durable| (Just(durable), 1..=durable + 1, 1..=durable + 1)),
         (log_id, salt, key_check) in any::<([u8; 16], [u8; 16], [u8; 16])>(),
         previous_salt in any::<[u8; 16]>(),
-        (end, key_id) in any::<(u64, u64)>(),
+        end: u64,
         block in 9..=16u32,
-        is_sealed: bool,
+        (is_sealed, is_encrypted) in any::<(bool, bool)>(),
+        (master, original) in any::<(Option<[u8; 32]>, Option<([u8; 16], u64)>)>(),
         required in prop::collection::vec(0x8000..=u16::MAX, 0..=32),
     ) -> SegmentHeader {
+        let is_after_encrypted = is_encrypted && before > 0 && master.is_some();
+        let key_id = master.map(|bytes| WalEncryptionKey::from_bytes(&bytes).id());
         SegmentHeader {
             log_id,
             segment_id,
@@ -38,13 +41,31 @@ prop_compose! {
                 end,
                 salt: previous_salt,
                 is_sealed: is_sealed && before > 0,
+                is_encrypted: is_after_encrypted,
             },
             block_bytes: 1 << block,
             salt,
             key_id,
-            key_check,
+            key_check: key_id.map_or([0; 16], |_| key_check),
+            original: original
+                .filter(|(salt, end)| key_id.is_some() && (*salt, *end) != ([0; 16], 0))
+                .map(|(salt, end)| Original { salt, end }),
             required: required.into_iter().collect(),
         }
+    }
+}
+
+/// The same segment, not encrypted.
+fn plain(segment: SegmentHeader) -> SegmentHeader {
+    SegmentHeader {
+        key_id: None,
+        key_check: [0; 16],
+        original: None,
+        previous: Previous {
+            is_encrypted: false,
+            ..segment.previous
+        },
+        ..segment
     }
 }
 
@@ -60,6 +81,7 @@ fn frame() -> impl Strategy<Value = (SegmentHeader, u64, u64, u64, u64, Vec<Cont
         .prop_flat_map(|(first, durable)| (Just(first), Just(durable), 1..=durable + 1));
     (header(), 1..1000u64, numbers, contents()).prop_map(
         |(segment, block, (first, durable, low_water), contents)| {
+            let segment = plain(segment);
             (segment, block, first, durable, low_water, contents)
         },
     )
@@ -67,8 +89,9 @@ fn frame() -> impl Strategy<Value = (SegmentHeader, u64, u64, u64, u64, Vec<Cont
 
 fn decode(bytes: &[u8], segment: &SegmentHeader, offset: u64) -> Result<FrameHeader, NotAFrame> {
     let header = FrameHeader::decode(bytes, segment, offset)?;
-    let body = bytes.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.body_bytes as usize);
-    header.check_body(body.ok_or(NotAFrame::Short)?)?;
+    let whole = bytes.get(..FRAME_HEADER_BYTES + header.body_bytes as usize);
+    let whole = whole.ok_or(NotAFrame::Short)?;
+    header.open_body(whole, segment, None, &mut Vec::new())?;
     Ok(header)
 }
 
@@ -108,7 +131,7 @@ proptest! {
             durable_end: offset / 2,
             low_water_lsn: Lsn::new(low_water),
         };
-        let bytes = buffer.encode(&place);
+        let bytes = buffer.encode(&place, None);
         let header = decode(bytes, &segment, offset).expect("it was just encoded");
         prop_assert_eq!(header.file_bytes(&segment), bytes.len() as u64);
         prop_assert_eq!((header.kind, header.durable_lsn), (FrameKind::Records, place.durable_lsn));
@@ -144,7 +167,7 @@ proptest! {
             durable_end: offset / 2,
             low_water_lsn: Lsn::new(low_water),
         };
-        let mut bytes = buffer.encode(&place).to_vec();
+        let mut bytes = buffer.encode(&place, None).to_vec();
         bytes[at.index(FRAME_HEADER_BYTES + buffer.body_bytes())] ^= by;
         prop_assert!(decode(&bytes, &segment, offset).is_err());
         prop_assert!(decode(&bytes[..at.index(bytes.len())], &segment, offset).is_err());

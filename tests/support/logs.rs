@@ -76,7 +76,7 @@ impl Log {
     /// Ends the life, without a close, and begins the next.
     pub fn reopen(&mut self) {
         self.wal = None;
-        let wal = WalManager::open_in(self.env.clone(), dir(), self.config).expect("opens");
+        let wal = WalManager::open_in(self.env.clone(), dir(), self.config, None).expect("opens");
         self.wal = Some(wal);
     }
 
@@ -147,7 +147,7 @@ pub fn disk_of(files: &Files) -> Disk {
 /// The report on these files; that they are not changed is checked.
 pub fn verified(files: &Files) -> Result<Report> {
     let disk = disk_of(files);
-    let report = seawall::verify_in(disk.env(), dir());
+    let report = seawall::verify_in(disk.env(), dir(), None);
     assert!(
         files_in(&disk, dir()) == segments(files),
         "verify has written"
@@ -164,12 +164,12 @@ fn segments(files: &Files) -> Files {
 
 /// All records that an open shows.
 pub fn replayed(files: &Files) -> Result<Vec<WalRecord>> {
-    WalManager::open_in(disk_of(files).env(), dir(), config(512))?.replay()
+    WalManager::open_in(disk_of(files).env(), dir(), config(512), None)?.replay()
 }
 
 /// All records that a dump shows.
 pub fn dumped(files: &Files, from: Option<Lsn>) -> Result<Vec<WalRecord>> {
-    seawall::dump_in(disk_of(files).env(), dir(), from)?.collect()
+    seawall::dump_in(disk_of(files).env(), dir(), from, None)?.collect()
 }
 
 /// What a salvage says, and the records and the report of the log that it made.
@@ -177,16 +177,16 @@ pub fn salvaged(files: &Files) -> Result<(Salvaged, Vec<WalRecord>)> {
     let new = Path::new("/new");
     let disk = disk_of(files);
     let env = disk.env();
-    let salvaged = seawall::salvage_in(env.clone(), dir(), new);
+    let salvaged = seawall::salvage_in(env.clone(), dir(), new, None);
     assert!(
         files_in(&disk, dir()) == segments(files),
         "salvage has written"
     );
     let salvaged = salvaged?;
     let copy = files_in(&disk, new);
-    let records: Result<Vec<WalRecord>> = seawall::dump_in(env.clone(), new, None)?.collect();
+    let records: Result<Vec<WalRecord>> = seawall::dump_in(env.clone(), new, None, None)?.collect();
     let records = records.expect("what was salvaged is whole");
-    let report = seawall::verify_in(env, new).expect("what was salvaged is there");
+    let report = seawall::verify_in(env, new, None).expect("what was salvaged is there");
     let is_unknown =
         |finding: &Finding| matches!(finding, Finding::Refused(Error::UnknownType { .. }));
     assert!(
@@ -198,7 +198,8 @@ pub fn salvaged(files: &Files) -> Result<(Salvaged, Vec<WalRecord>)> {
     assert_eq!(report.records, salvaged.records);
     assert_eq!(report.low_water_lsn, salvaged.low_water_lsn);
     if report.unknown_required_records == 0 {
-        let shown = WalManager::open_in(disk_of(&copy).env(), dir(), config(512))?.replay()?;
+        let shown =
+            WalManager::open_in(disk_of(&copy).env(), dir(), config(512), None)?.replay()?;
         let is_known =
             |record: &&WalRecord| RecordType::from_number(record.header.record_type).is_some();
         let known = records.iter().filter(is_known);
@@ -270,7 +271,8 @@ pub fn retype(files: &mut Files, lsn: u64, record_type: u16) {
             durable_end: frame.header.durable_end,
             low_water_lsn: frame.header.low_water_lsn,
         };
-        bytes[frame.offset..frame.offset + frame.padded].copy_from_slice(buffer.encode(&place));
+        bytes[frame.offset..frame.offset + frame.padded]
+            .copy_from_slice(buffer.encode(&place, None));
         return;
     }
     panic!("no frame has lsn {lsn}");

@@ -43,6 +43,8 @@ named_enum! {
         TryLock = "lock",
         /// Ask what direct I/O has to be aligned to.
         DirectAlignment = "dioalign",
+        /// Ask for a file's type and permissions.
+        Mode = "mode",
     }
 }
 

@@ -125,6 +125,17 @@ impl File for SimFile {
         )
     }
 
+    fn mode(&self) -> io::Result<u32> {
+        // A regular file that its owner alone may read and write: there are no others here.
+        // Source: inode(7).
+        self.call(
+            CallKind::Mode,
+            (0, 0),
+            |_, _, _| Ok(0o100_600),
+            |&mode| mode.into(),
+        )
+    }
+
     fn direct_alignment(&self) -> Option<DirectAlignment> {
         let offset_bytes = self.call(
             CallKind::DirectAlignment,

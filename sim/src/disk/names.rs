@@ -17,7 +17,8 @@ impl Disk {
     /// Opens or creates a file.
     pub fn open(&mut self, path: &Path, how: OpenHow) -> Result<FdId, Errno> {
         match how {
-            OpenHow::Read => {
+            // There are no symbolic links here.
+            OpenHow::Read | OpenHow::ReadNoFollow => {
                 let ino = self.resolve_file(path)?;
                 Ok(self.open_fd(ino, false, false))
             }

@@ -215,7 +215,7 @@ impl Vfs for SimVfs {
     fn open(&self, path: &Path, how: OpenHow) -> io::Result<Arc<dyn File>> {
         let kind = match how {
             OpenHow::CreateNew { .. } => CallKind::CreateNew,
-            OpenHow::Read | OpenHow::Write { .. } => CallKind::Open,
+            OpenHow::Read | OpenHow::ReadNoFollow | OpenHow::Write { .. } => CallKind::Open,
         };
         let (fd, ino, generation) = self.call(
             kind,

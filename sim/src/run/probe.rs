@@ -174,8 +174,8 @@ impl Runner<'_> {
         let outcome = self.schedule(life, 3, 1, &|_| {
             let dir = Path::new(LOG_DIR);
             let seen = Looks {
-                verdict: verify_in(fork.env(), dir).map(|report| report.verdict()),
-                dumped: dump_in(fork.env(), dir, None).and_then(Iterator::collect),
+                verdict: verify_in(fork.env(), dir, None).map(|report| report.verdict()),
+                dumped: dump_in(fork.env(), dir, None, None).and_then(Iterator::collect),
             };
             assert!(looks.set(seen).is_ok(), "the task runs once");
         });
@@ -188,7 +188,7 @@ impl Runner<'_> {
         let config = config_of(life.log);
         let shown = OnceCell::new();
         let outcome = self.schedule(life, 3, 1, &|_| {
-            let opened = WalManager::open_in(fork.env(), Path::new(LOG_DIR), config);
+            let opened = WalManager::open_in(fork.env(), Path::new(LOG_DIR), config, None);
             let result = opened.map(|wal| show(&wal));
             assert!(shown.set(result).is_ok(), "the task runs once");
         });

@@ -73,7 +73,7 @@ impl Case {
             clock: Arc::new(VirtualClock),
             entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
         };
-        WalManager::open_in(env, Path::new(dir), config)
+        WalManager::open_in(env, Path::new(dir), config, None)
     }
 
     pub fn try_open_at(&self, dir: &str) -> Result<WalManager, Error> {

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use seawall::env::Env;
 use seawall::salvage::salvage_watched;
 use seawall::verify::verify_watched;
-use seawall::{Error, Lsn, Verdict, dump};
+use seawall::{Error, KeyRing, Lsn, Verdict, WalEncryptionKey, dump};
 
 use crate::output::{Output, Watch};
 use crate::{json, text};
@@ -26,8 +26,8 @@ Exit codes:
   1  could not be done: an I/O error, the log is in use, there is nothing there
   2  wrong usage
   3  damaged: bytes that were durable are not what they were
-  4  foreign: something is of another log, another format or version, encrypted, or of a type that
-     this version must not pass over";
+  4  foreign: something is of another log, another format or version, encrypted with a key
+     that was not given, or of a type that this version must not pass over";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +36,7 @@ Examples:
   seawall dump /var/lib/node/wal | head         the first records
   seawall dump /var/lib/node/wal --from 12000 --json
   seawall salvage /var/lib/node/wal /var/lib/node/wal-salvaged
+  seawall verify /var/lib/node/wal --key new.key --key old.key
 
 A log must not be in use meanwhile. Nothing is ever written into DIR, so a read-only copy will do.
 From a source tree: cargo wal verify DIR";
@@ -46,6 +47,10 @@ From a source tree: cargo wal verify DIR";
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// A file with a key of an encrypted log: 32 raw bytes that nobody else may read. Give it again
+    /// for each key that the log needs; a salvaged log is written with the first.
+    #[arg(long = "key", value_name = "FILE", global = true)]
+    key_paths: Vec<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -123,6 +128,7 @@ impl Trouble {
                 Error::Foreign { .. }
                 | Error::Version { .. }
                 | Error::Encrypted { .. }
+                | Error::Plaintext { .. }
                 | Error::Legacy { .. }
                 | Error::UnknownType { .. },
             ) => FOREIGN,
@@ -151,18 +157,7 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         let mut output = Output::new();
-        let done = match &self.command {
-            Command::Verify { dir, json } => run_verify(dir, *json, &mut output),
-            Command::Dump {
-                dir,
-                from,
-                json,
-                payload_bytes,
-            } => run_dump(dir, *from, *json, *payload_bytes, &mut output),
-            Command::Salvage { dir, new_dir, json } => {
-                run_salvage(dir, new_dir, *json, &mut output)
-            }
-        };
+        let done = self.answer(&mut output);
         let flushed = output.flush().map_err(Trouble::Output);
         let code = match done.and_then(|code| flushed.map(|()| code)) {
             Ok(code) => code,
@@ -173,11 +168,45 @@ impl Cli {
         };
         ExitCode::from(code)
     }
+
+    fn answer(&self, output: &mut Output) -> Result<u8, Trouble> {
+        let keys = read_keys(&self.key_paths)?;
+        match &self.command {
+            Command::Verify { dir, json } => run_verify(dir, keys, *json, output),
+            Command::Dump {
+                dir,
+                from,
+                json,
+                payload_bytes,
+            } => run_dump(dir, *from, keys, *json, *payload_bytes, output),
+            Command::Salvage { dir, new_dir, json } => {
+                run_salvage(dir, new_dir, keys, *json, output)
+            }
+        }
+    }
 }
 
-fn run_verify(dir: &Path, as_json: bool, output: &mut Output) -> Result<u8, Trouble> {
+/// The keys in these files; the first one writes.
+fn read_keys(paths: &[PathBuf]) -> Result<Option<KeyRing>, Error> {
+    let mut keys = None;
+    for path in paths {
+        let key = WalEncryptionKey::from_file(path)?;
+        keys = Some(match keys {
+            None => KeyRing::new(key),
+            Some(ring) => KeyRing::with_previous(ring, key),
+        });
+    }
+    Ok(keys)
+}
+
+fn run_verify(
+    dir: &Path,
+    keys: Option<KeyRing>,
+    as_json: bool,
+    output: &mut Output,
+) -> Result<u8, Trouble> {
     let mut watch = Watch::new("verify");
-    let report = verify_watched(Env::os(), dir, &mut |progress| watch.show(progress));
+    let report = verify_watched(Env::os(), dir, keys, &mut |progress| watch.show(progress));
     watch.finish();
     let report = report?;
     match as_json {
@@ -198,11 +227,12 @@ fn run_verify(dir: &Path, as_json: bool, output: &mut Output) -> Result<u8, Trou
 fn run_dump(
     dir: &Path,
     from: Option<u64>,
+    keys: Option<KeyRing>,
     as_json: bool,
     payload_bytes: Option<usize>,
     output: &mut Output,
 ) -> Result<u8, Trouble> {
-    for record in dump(dir, from.map(Lsn::new))? {
+    for record in dump(dir, from.map(Lsn::new), keys)? {
         let record = record?;
         let line = match as_json {
             true => json::record(&record, payload_bytes.unwrap_or(usize::MAX)).to_string(),
@@ -219,12 +249,13 @@ fn run_dump(
 fn run_salvage(
     dir: &Path,
     new_dir: &Path,
+    keys: Option<KeyRing>,
     as_json: bool,
     output: &mut Output,
 ) -> Result<u8, Trouble> {
     let mut watch = Watch::new("salvage");
     let mut show = |progress| watch.show(progress);
-    let salvaged = salvage_watched(Env::os(), dir, new_dir, &mut show);
+    let salvaged = salvage_watched(Env::os(), dir, new_dir, keys, &mut show);
     watch.finish();
     let salvaged = salvaged?;
     match as_json {

@@ -61,7 +61,7 @@ pub(super) fn change_type(files: &[(PathBuf, Vec<u8>)], number: u64) -> Option<C
     Some(Changed {
         file,
         offset: offset as u64,
-        bytes: buffer.encode(&place).to_vec(),
+        bytes: buffer.encode(&place, None).to_vec(),
         story: format!("the record with lsn {chosen} has the type {record_type:#06x}"),
     })
 }
@@ -93,7 +93,8 @@ fn whole_frame(bytes: &[u8], segment: &SegmentHeader, offset: u64) -> Option<Fra
     let frame = FrameHeader::decode(bytes, segment, offset).ok()?;
     // Without all of its padding it is torn, and written anew it would be whole.
     let whole = bytes.get(..frame.file_bytes(segment) as usize)?;
-    let body = &whole[FRAME_HEADER_BYTES..][..frame.body_bytes as usize];
-    frame.check_body(body).ok()?;
+    frame
+        .open_body(whole, segment, None, &mut Vec::new())
+        .ok()?;
     Some(frame)
 }
