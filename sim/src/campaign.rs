@@ -14,6 +14,7 @@ use crate::figures::Figures;
 use crate::run::run;
 use crate::scenario::Scenario;
 use crate::scenario::generate::{Shape, generate};
+use crate::scenario::keys::Encryption;
 use crate::seed::Seed;
 
 /// One seed in so many is run twice, to see that nothing differs.
@@ -38,6 +39,8 @@ pub struct Campaign {
     pub twice: bool,
     /// Plants a lie into every disk: a canary.
     pub lie: Option<Lie>,
+    /// Which logs are encrypted.
+    pub encryption: Encryption,
     /// Leaves out all crashes: a canary.
     pub without_crashes: bool,
 }
@@ -91,7 +94,7 @@ struct Shared {
 impl Campaign {
     /// The scenario of the campaign's seed number `index`.
     pub fn scenario(&self, index: u64) -> Scenario {
-        let mut scenario = generate(self.seed.plus(index), self.shape);
+        let mut scenario = generate(self.seed.plus(index), self.shape, self.encryption);
         if self.lie.is_some() {
             scenario.disk.lie = self.lie;
         }

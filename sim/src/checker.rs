@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod final_failure;
 pub mod hidden_work;
 pub mod holds;
+pub mod keys;
 pub mod listing;
 pub mod lsn;
 pub mod one_truth;
@@ -71,6 +72,8 @@ named_enum! {
         Truncation = "truncation",
         /// Holds outlive crashes, and truncation does not pass them. Contract 15.
         Holds = "holds",
+        /// A log needs the keys that it names, and no others. Contract 20.
+        Keys = "keys",
         /// A second opener is refused and changes nothing. Contract 23.
         OneWriter = "one-writer",
         /// A reader beside the writer sees a durable, consistent snapshot. Contract 24.
@@ -102,6 +105,8 @@ pub enum Class {
     Integrity = 11,
     /// Something never ends.
     Liveness = 12,
+    /// Something secret got out, or a key is misused or lost.
+    Crypto = 13,
     /// Something panicked.
     Panic = 14,
     /// Two runs differ.
@@ -124,6 +129,7 @@ impl Property {
             | Property::Watermark
             | Property::Evidence => Class::Durability,
             Property::Progress => Class::Liveness,
+            Property::Keys => Class::Crypto,
             Property::Panic => Class::Panic,
             Property::Determinism => Class::Determinism,
             Property::Vacuity => Class::Vacuity,

@@ -28,6 +28,8 @@ pub enum Purpose {
     Entropy = 5,
     /// Where a probe damages a fork, and the randomness of the logs on forks.
     Probe = 6,
+    /// Whether the log is encrypted, and what becomes of its keys.
+    Keys = 7,
 }
 
 /// All the choices of a run, told by its seed.

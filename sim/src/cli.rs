@@ -16,6 +16,7 @@ use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::{Shape, generate};
+use seawall_sim::scenario::keys::Encryption;
 use seawall_sim::seed::Seed;
 
 /// Prints a line to standard output. That may be a pipe which nobody reads any more, and that is
@@ -31,6 +32,7 @@ Exit codes:
    10  durability: something acknowledged or shown was lost, or the log did not open
    11  integrity: something is there that should not be, or not as it should
    12  liveness: a deadlock, a lost wake-up, no progress
+   13  crypto: a key lost or misused, a nonce used twice, something in plain, a forgery accepted
    14  panic
    15  not deterministic: two runs of one scenario differ
    16  vacuous: something that was promised never happened
@@ -87,6 +89,9 @@ struct RunArgs {
     /// The same workload in each life, for measurements: clients x appends, such as 4x20.
     #[arg(long, value_parser = parse_shape)]
     shape: Option<Shape>,
+    /// Which logs are encrypted: drawn (half of the seeds'), never, always.
+    #[arg(long, default_value = "drawn")]
+    encryption: Encryption,
     /// A canary: the disk lies (file-sync, dir-sync, write-crosses-sync, bit-flip). Must fail.
     #[arg(long)]
     lie: Option<Lie>,
@@ -105,6 +110,9 @@ struct ReplayArgs {
     /// The workload that the seed was run with, where it was given.
     #[arg(long, value_parser = parse_shape)]
     shape: Option<Shape>,
+    /// What the seed was run with, where it was given.
+    #[arg(long, default_value = "drawn")]
+    encryption: Encryption,
 }
 
 #[derive(Args)]
@@ -173,6 +181,7 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
         jobs: args.jobs.unwrap_or(processors).max(1),
         shape: args.shape.unwrap_or(Shape::Swarm),
         twice: args.twice,
+        encryption: args.encryption,
         lie: args.lie,
         without_crashes: args.without_crashes,
     };
@@ -242,7 +251,7 @@ fn verdict(code: u8, campaign: &Campaign) -> String {
 fn banner(campaign: &Campaign) -> String {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
     format!(
-        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, each seed twice {}, lie {}, crashes {}",
+        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, each seed twice {}, lie {}, crashes {}",
         env!("CARGO_PKG_VERSION"),
         or_none(campaign.seeds.map(|seeds| seeds.to_string())),
         or_none(campaign.time.map(|time| format!("{} s", time.as_secs()))),
@@ -251,6 +260,7 @@ fn banner(campaign: &Campaign) -> String {
             Shape::Swarm => "swarm".into(),
             Shape::Fixed { clients, appends } => format!("{clients}x{appends}"),
         },
+        campaign.encryption,
         campaign.twice,
         or_none(campaign.lie.map(|lie| lie.to_string())),
         !campaign.without_crashes,
@@ -304,7 +314,11 @@ fn command_line(args: &ReplayArgs) -> String {
         Some(Shape::Fixed { clients, appends }) => format!(" --shape {clients}x{appends}"),
         _ => String::new(),
     };
-    format!("cargo sim replay {}{shape}", args.what)
+    let encryption = match args.encryption {
+        Encryption::Drawn => String::new(),
+        other => format!(" --encryption {other}"),
+    };
+    format!("cargo sim replay {}{shape}{encryption}", args.what)
 }
 
 #[allow(clippy::disallowed_methods)] // Scenario files are on the real file system.
@@ -315,7 +329,11 @@ fn find_scenario(args: &ReplayArgs) -> Result<Scenario, String> {
             .what
             .parse()
             .map_err(|error| format!("{error}; and there is no file of that name"))?;
-        return Ok(generate(seed, args.shape.unwrap_or(Shape::Swarm)));
+        return Ok(generate(
+            seed,
+            args.shape.unwrap_or(Shape::Swarm),
+            args.encryption,
+        ));
     }
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;

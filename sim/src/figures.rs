@@ -48,6 +48,14 @@ pub struct Figures {
     pub tails_stopped: u64,
     /// Those of them that ended beside somebody who was still at work.
     pub tails_ended_under_load: u64,
+    /// Opens of an encrypted log that were judged.
+    pub encrypted: u64,
+    /// Rotations of keys that succeeded.
+    pub rotations: u64,
+    /// Segments encrypted anew.
+    pub segments_reencrypted: u64,
+    /// Keys that the log let go.
+    pub keys_retired: u64,
     /// Append calls made.
     pub appends: u64,
     /// Records whose durability was acknowledged.
@@ -81,6 +89,10 @@ impl Figures {
         self.reads_over_truncation += other.reads_over_truncation;
         self.tails_stopped += other.tails_stopped;
         self.tails_ended_under_load += other.tails_ended_under_load;
+        self.encrypted += other.encrypted;
+        self.rotations += other.rotations;
+        self.segments_reencrypted += other.segments_reencrypted;
+        self.keys_retired += other.keys_retired;
         self.appends += other.appends;
         self.acked += other.acked;
         self.steps += other.steps;

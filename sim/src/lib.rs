@@ -5,6 +5,7 @@ pub mod choice;
 pub mod decoy;
 pub mod disk;
 pub mod figures;
+pub mod keyholder;
 pub mod model;
 pub mod mutants;
 mod named;

@@ -101,6 +101,9 @@ impl Runner<'_> {
         self.figures.reads_over_truncation = self.session.reads_over_truncation.get();
         self.figures.tails_stopped = self.session.following.stopped.get();
         self.figures.tails_ended_under_load = self.session.following.ended_under_load.get();
+        self.figures.rotations = self.session.rotations.get();
+        self.figures.segments_reencrypted = self.session.segments_reencrypted.get();
+        self.figures.keys_retired = self.session.keys_retired.get();
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
             violation: violation.or(violation_there),
@@ -155,9 +158,11 @@ impl Runner<'_> {
     fn open(&mut self, life: &Life, wal: &OnceCell<WalManager>) -> Result<Opened, Violation> {
         let config = config_of(life.log);
         let env = self.world.env();
+        let keys = self.session.keys.borrow_mut().begin_life(life.key);
+        let is_encrypted = keys.is_some();
         let shown = OnceCell::new();
         let outcome = self.schedule(life, 0, 1, &|_| {
-            let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, None)
+            let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
                 .and_then(|opened| show(wal.get_or_init(|| opened)));
             assert!(shown.set(opened).is_ok(), "the task runs once");
         });
@@ -168,6 +173,7 @@ impl Runner<'_> {
         match shown {
             Ok(recovered) => {
                 self.judge(&recovered, life.log)?;
+                self.figures.encrypted += u64::from(is_encrypted);
                 Ok(Opened::Log)
             }
             Err(error) => {
@@ -347,6 +353,7 @@ impl Runner<'_> {
             spurious: Ratio::NEVER,
             unwind: false,
             calm: true,
+            key: None,
             probe: None,
             log: self
                 .scenario

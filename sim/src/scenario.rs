@@ -13,6 +13,7 @@ use crate::seed::Seed;
 use crate::text::serde_as_text;
 
 pub mod generate;
+pub mod keys;
 pub mod probe;
 pub mod step;
 pub mod verbs;
@@ -60,6 +61,10 @@ pub struct Life {
     pub calm: bool,
     /// How the log is opened.
     pub log: LogShape,
+    /// The number of the key that is current when it is opened. Without one the log is in plain, or
+    /// goes on with the key that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<u32>,
     /// Damage that is tried on a fork of the disk when the life is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,

@@ -10,6 +10,7 @@ use crate::checker::{
     Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
 };
 use crate::disk::Disk;
+use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
 use crate::sched::Scheduler;
@@ -19,6 +20,7 @@ use crate::world::{LOG_DIR, World};
 mod batches;
 mod following;
 mod holds;
+mod keys;
 mod readers;
 mod truncations;
 
@@ -40,6 +42,14 @@ pub struct Session {
     pub segments_truncated: Cell<u64>,
     /// Appends with the image of another log in them.
     pub decoys: Cell<u64>,
+    /// The log's keys.
+    pub keys: RefCell<Keyholder>,
+    /// Rotations that succeeded.
+    pub rotations: Cell<u64>,
+    /// Segments that were encrypted anew.
+    pub segments_reencrypted: Cell<u64>,
+    /// Keys that the log let go.
+    pub keys_retired: Cell<u64>,
     /// Truncations that succeeded.
     pub truncations: Cell<u64>,
     /// Clients that follow the log.
@@ -149,6 +159,9 @@ impl Client<'_> {
             Op::MakeRoom => self.change_disk(Disk::make_room),
             Op::SecondOpen => self.second_open(),
             Op::Look => self.look(),
+            Op::Rotate(number) => self.rotate(number),
+            Op::Reencrypt => self.reencrypt(),
+            Op::Retire => self.retire(),
             Op::Close => self.close(),
         }
     }

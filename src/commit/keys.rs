@@ -18,10 +18,10 @@ impl Committer {
         dir: &LogDir,
         change: impl FnOnce(Option<KeyRing>) -> KeyRing,
     ) -> Result<()> {
-        // No segment is encrypted anew, or dropped, meanwhile.
+        // No segment is encrypted anew, or dropped, meanwhile, and nobody else changes the keys.
         let _doomed = self.doomed.lock();
-        let queue = self.lock_open_and_unled()?;
         let ring = change(dir.keys.ring());
+        let queue = self.lock_open_and_unled()?;
         for entry in queue.catalog.entries() {
             let segment = &entry.segment;
             let path = segment.path.clone();
@@ -40,13 +40,11 @@ impl Committer {
     /// Takes a key out of the ring that no segment needs; `false` when it is not in it.
     pub(crate) fn retire_key(&self, dir: &LogDir, key_id: KeyId) -> Result<bool> {
         let _doomed = self.doomed.lock();
+        let ring = dir.keys.ring();
         let queue = self.lock_open_and_unled()?;
-        let Some(ring) = dir.keys.ring() else {
+        let Some(ring) = ring.filter(|ring| ring.find(key_id).is_some()) else {
             return Ok(false);
         };
-        if ring.find(key_id).is_none() {
-            return Ok(false);
-        }
         let in_use = |segment| Err(Error::KeyInUse { key_id, segment });
         if ring.current().id() == key_id {
             return in_use(dir.path.clone());
@@ -71,23 +69,24 @@ impl Committer {
     }
 
     /// Lets `copy` replace each segment before the active one that is not under the current key,
-    /// oldest first. No truncation comes in between, and no other change of keys.
+    /// the latest first, so that nothing in plain ever stands behind it. No truncation comes in between, and no other change of keys.
     pub(crate) fn replace_segments(
         &self,
         dir: &LogDir,
         mut copy: impl FnMut(&Entry, bool) -> Result<(Segment, u64)>,
     ) -> Result<()> {
         let _doomed = self.doomed.lock();
+        let current = dir.keys.current();
         let queue = self.lock_open_and_unled()?;
-        let Some(current) = dir.keys.current() else {
+        if current.is_none() {
             return Ok(());
-        };
+        }
         // So that each that is to be replaced has one behind it, which says where it ends.
         let queue = self.lead(queue, |writer| writer.see_to_active())?;
         let entries: Vec<Entry> = queue.catalog.entries().cloned().collect();
         drop(queue);
-        for (entry, next) in entries.iter().zip(entries.iter().skip(1)) {
-            if entry.segment.header.key_id == Some(current) {
+        for (entry, next) in entries.iter().zip(entries.iter().skip(1)).rev() {
+            if entry.segment.header.key_id == current {
                 continue;
             }
             let is_sealed = next.segment.header.previous.is_sealed;

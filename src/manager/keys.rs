@@ -129,7 +129,7 @@ impl WalManager {
     }
 
     /// Encrypts all segments that are in plain, or under another key than the current one, anew under
-    /// the current one, oldest first, while others go on appending and reading. What was done is
+    /// the current one, the latest first, while others go on appending and reading. What was done is
     /// durable on return, and stays done if a later segment fails. Each segment needs as much space
     /// again while it is copied. In a plain log there is nothing to do.
     ///

@@ -48,6 +48,10 @@ pub fn check(
             );
             return Err(Violation::new(Property::Opens, story));
         }
+        Error::Encrypted { .. } | Error::Plaintext { .. } | Error::KeyInUse { .. } => {
+            let story = format!("{what} misses a key, or has too many: {}", tell(error));
+            return Err(Violation::new(Property::Keys, story));
+        }
         _ => false,
     };
     match cause {

@@ -63,6 +63,10 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         figures.tails_stopped,
     );
     expect("tail", "stopped, that ended beside others", ended);
+    expect("open", "of an encrypted log", figures.encrypted);
+    expect("key", "rotated", figures.rotations);
+    expect("key", "retired", figures.keys_retired);
+    expect("segment", "encrypted anew", figures.segments_reencrypted);
     expect("open", "with another configuration", figures.reshaped);
     expect(
         "open",

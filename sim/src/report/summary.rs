@@ -80,6 +80,13 @@ impl Outcome<'_> {
             figures.cuts[2],
             figures.crashes_in_recovery
         ));
+        line(format!(
+            "{} recoveries of an encrypted log; {} rotations, {} segments encrypted anew, {} keys retired",
+            figures.encrypted,
+            figures.rotations,
+            figures.segments_reencrypted,
+            figures.keys_retired
+        ));
         line(list(
             "power cuts",
             Strategy::ALL,

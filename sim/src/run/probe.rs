@@ -170,12 +170,13 @@ impl Runner<'_> {
 
     /// Looks at a fork without opening the log in it.
     fn look_at_fork(&self, life: &Life, fork: &Fork) -> Result<Looks, Violation> {
+        let keys = self.session.keys.borrow().ring();
         let looks = OnceCell::new();
         let outcome = self.schedule(life, 3, 1, &|_| {
             let dir = Path::new(LOG_DIR);
             let seen = Looks {
-                verdict: verify_in(fork.env(), dir, None).map(|report| report.verdict()),
-                dumped: dump_in(fork.env(), dir, None, None).and_then(Iterator::collect),
+                verdict: verify_in(fork.env(), dir, keys.clone()).map(|report| report.verdict()),
+                dumped: dump_in(fork.env(), dir, None, keys.clone()).and_then(Iterator::collect),
             };
             assert!(looks.set(seen).is_ok(), "the task runs once");
         });
@@ -186,9 +187,10 @@ impl Runner<'_> {
     /// Opens a fork as the life did, and reads it in every way.
     fn open_fork(&self, life: &Life, fork: &Fork) -> Result<Result<Shown, Error>, Violation> {
         let config = config_of(life.log);
+        let keys = self.session.keys.borrow().ring();
         let shown = OnceCell::new();
         let outcome = self.schedule(life, 3, 1, &|_| {
-            let opened = WalManager::open_in(fork.env(), Path::new(LOG_DIR), config, None);
+            let opened = WalManager::open_in(fork.env(), Path::new(LOG_DIR), config, keys.clone());
             let result = opened.map(|wal| show(&wal));
             assert!(shown.set(result).is_ok(), "the task runs once");
         });

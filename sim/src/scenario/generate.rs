@@ -8,6 +8,7 @@ use crate::disk::{Knobs, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
+use super::keys::{self, Encryption};
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
 use super::verbs::Verbs;
 use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
@@ -27,7 +28,7 @@ pub enum Shape {
 }
 
 /// The scenario of a seed.
-pub fn generate(seed: Seed, shape: Shape) -> Scenario {
+pub fn generate(seed: Seed, shape: Shape, encryption: Encryption) -> Scenario {
     let mut stream = Choices::new(seed.0).stream(Purpose::Workload, 0);
     let disk = draw_knobs(&mut stream);
     let is_production = shape == Shape::Swarm && stream.happens(Ratio::new(1, 128));
@@ -40,13 +41,15 @@ pub fn generate(seed: Seed, shape: Shape) -> Scenario {
     let lives = (0..lives)
         .map(|_| draw_life(&mut stream, shape, &verbs, is_production))
         .collect();
-    Scenario {
+    let mut scenario = Scenario {
         format: FORMAT,
         seed,
         without_crashes: false,
         disk,
         lives,
-    }
+    };
+    keys::add(&mut scenario, encryption, shape);
+    scenario
 }
 
 /// A third of the seeds have a feature at all.
@@ -120,6 +123,7 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
         unwind: stream.happens(Ratio::new(1, 16)),
         calm: stream.happens(Ratio::new(1, 4)),
         log: draw_shape(stream, is_production),
+        key: None,
         probe: draw_probe(stream, shape),
         clients,
     }
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn a_scenario_survives_print_and_parse() {
         for seed in 0..500 {
-            let scenario = generate(Seed(seed), Shape::Swarm);
+            let scenario = generate(Seed(seed), Shape::Swarm, Encryption::Drawn);
             let text = scenario.print();
             assert_eq!(Scenario::parse(&text).as_ref(), Ok(&scenario), "{text}");
         }
@@ -210,7 +214,8 @@ mod tests {
     #[test]
     fn a_seed_always_gives_the_same_scenario() {
         let (one, other) = (Seed(3), Seed(4));
-        assert_eq!(generate(one, Shape::Swarm), generate(one, Shape::Swarm));
-        assert_ne!(generate(one, Shape::Swarm), generate(other, Shape::Swarm));
+        let of = |seed| generate(seed, Shape::Swarm, Encryption::Drawn);
+        assert_eq!(of(one), of(one));
+        assert_ne!(of(one), of(other));
     }
 }

@@ -62,6 +62,12 @@ pub enum Op {
     SecondOpen,
     /// Look at segments, sizes and LSNs.
     Look,
+    /// Encrypt later records with the key of this number.
+    Rotate(u32),
+    /// Encrypt anew what is not under the current key.
+    Reencrypt,
+    /// Let all keys go that nothing needs any more.
+    Retire,
     /// Close the log, whoever else is at work.
     Close,
 }
@@ -92,6 +98,9 @@ impl fmt::Display for Op {
             Op::MakeRoom => f.write_str("make-room"),
             Op::SecondOpen => f.write_str("second-open"),
             Op::Look => f.write_str("look"),
+            Op::Rotate(key) => write!(f, "rotate {key}"),
+            Op::Reencrypt => f.write_str("reencrypt"),
+            Op::Retire => f.write_str("retire"),
             Op::Close => f.write_str("close"),
         }
     }
@@ -131,6 +140,9 @@ impl FromStr for Op {
             ("make-room", []) => Op::MakeRoom,
             ("second-open", []) => Op::SecondOpen,
             ("look", []) => Op::Look,
+            ("rotate", &[key]) => Op::Rotate(key),
+            ("reencrypt", []) => Op::Reencrypt,
+            ("retire", []) => Op::Retire,
             ("close", []) => Op::Close,
             _ => return Err(wrong()),
         })
@@ -275,6 +287,9 @@ mod tests {
             "follow 0",
             "hold 8",
             "release",
+            "rotate 2",
+            "reencrypt",
+            "retire",
         ] {
             survives::<Op>(text);
         }

@@ -71,6 +71,10 @@ fn frames_of(file: usize, bytes: &[u8]) -> Vec<(usize, SegmentHeader, usize, Fra
     let Ok(segment) = SegmentHeader::decode(bytes) else {
         return Vec::new();
     };
+    // Nobody but the log itself seals anything.
+    if segment.key_id.is_some() {
+        return Vec::new();
+    }
     let block_bytes = segment.block_bytes as usize;
     let mut frames = Vec::new();
     let mut offset = block_bytes;
