@@ -3,15 +3,24 @@
 //! Keys have numbers; the log is opened with those that are kept. A key is kept from before it is
 //! first given to the log until the log said that it may go.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use seawall::{KeyRing, WalEncryptionKey};
 
+thread_local! {
+    /// Made once: their ids are hashes, and every life needs them.
+    static KEYS: RefCell<BTreeMap<u32, WalEncryptionKey>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// The key with this number.
 pub fn key(number: u32) -> WalEncryptionKey {
-    let mut bytes = [0x5e; 32];
-    bytes[..4].copy_from_slice(&number.to_le_bytes());
-    WalEncryptionKey::from_bytes(&bytes)
+    let make = || {
+        let mut bytes = [0x5e; 32];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        WalEncryptionKey::from_bytes(&bytes)
+    };
+    KEYS.with_borrow_mut(|keys| keys.entry(number).or_insert_with(make).clone())
 }
 
 /// The keys of a log, over its lives. Without any it is in plain.

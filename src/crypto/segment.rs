@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
+use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -89,18 +89,18 @@ impl SegmentKey {
     /// Opens a sealed body into `body`, which is then what was sealed; `false`, and nothing in it,
     /// when it is not what was sealed with this key and these authenticated data.
     pub fn open(&self, bound: &[u8], sealed: &[u8], body: &mut Vec<u8>) -> bool {
-        body.clear();
-        let Some((counter, rest)) = sealed.split_first_chunk::<COUNTER_BYTES>() else {
+        let parts = sealed.split_first_chunk::<COUNTER_BYTES>();
+        let parts = parts.and_then(|(counter, rest)| Some((counter, rest.split_last_chunk()?)));
+        let Some((counter, (ciphertext, tag))) = parts else {
+            body.clear();
             return false;
         };
-        let Some((ciphertext, tag)) = rest.split_last_chunk::<TAG_BYTES>() else {
-            return false;
-        };
+        // Whatever it holds is written over.
         body.resize(ciphertext.len(), 0);
         let bytes = InOutBuf::new(ciphertext, body).expect("both have the same length");
         let opened =
             self.cipher
-                .decrypt_inout_detached(&nonce(*counter), bound, bytes, &(*tag).into());
+                .decrypt_inout_detached(&nonce(*counter), bound, bytes, &Tag::from(*tag));
         if opened.is_err() {
             body.clear();
         }

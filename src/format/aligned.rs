@@ -12,6 +12,14 @@ pub(crate) struct AlignedBytes {
 }
 
 impl AlignedBytes {
+    /// No bytes, and no memory for any.
+    pub(crate) fn empty() -> AlignedBytes {
+        AlignedBytes {
+            storage: Vec::new(),
+            start: 0,
+        }
+    }
+
     /// At least `len` zeros.
     pub(crate) fn zeroed(len: usize) -> AlignedBytes {
         let storage = vec![0; len + MEMORY_ALIGNMENT];

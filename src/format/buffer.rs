@@ -49,7 +49,7 @@ impl FrameBuffer {
     pub fn with_capacity(body_bytes: usize) -> FrameBuffer {
         FrameBuffer {
             bytes: AlignedBytes::zeroed(FRAME_HEADER_BYTES + body_bytes),
-            sealed: AlignedBytes::zeroed(0),
+            sealed: AlignedBytes::empty(),
             len: FRAME_HEADER_BYTES,
             first_lsn: Lsn::ZERO,
             record_count: 0,

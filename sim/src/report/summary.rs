@@ -44,7 +44,10 @@ impl Outcome<'_> {
 
     fn promises_count(&self) -> bool {
         use crate::scenario::generate::Shape;
-        self.summary.seeds >= promises::SEEDS_MIN && self.campaign.shape == Shape::Swarm
+        use crate::scenario::keys::Encryption;
+        self.summary.seeds >= promises::SEEDS_MIN
+            && self.campaign.shape == Shape::Swarm
+            && self.campaign.encryption == Encryption::Drawn
     }
 
     /// Opens judged per second of processor time.
