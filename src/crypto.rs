@@ -21,4 +21,4 @@ pub(crate) mod segment;
 
 pub use master::{KEY_BYTES, KeyId, WalEncryptionKey};
 pub use ring::KeyRing;
-pub use segment::{Seal, SegmentIdentity, SegmentKey};
+pub use segment::{Seal, Sealer, SegmentIdentity, SegmentKey};

@@ -9,10 +9,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use seawall::env::Env;
-use seawall::{
-    Error, KeyRing, Lsn, Result, Verdict, WalConfig, WalEncryptionKey, WalManager, WalTuning,
-};
-use support::{SHARD, TENANT, fill, lsns, scratch};
+use seawall::{Error, KeyRing, Lsn, Result, Verdict, WalEncryptionKey, WalManager};
+use support::{SHARD, TENANT, fill, lsns, scratch, small};
 
 const CANARY: &[u8] = b"nobody should find this on the disk";
 
@@ -26,17 +24,8 @@ fn ring(numbers: &[u8]) -> KeyRing {
     keys.fold(KeyRing::new(first), KeyRing::with_previous)
 }
 
-/// Small sizes, so that a few records fill buffers and segments.
 fn open(dir: &Path, keys: Option<KeyRing>) -> Result<WalManager> {
-    let config = WalConfig {
-        segment_target_size: 4096,
-        tuning: WalTuning {
-            write_buffer_size: 512,
-            alignment: 512,
-        },
-        ..WalConfig::default()
-    };
-    WalManager::open_in(Env::os(), dir, config, keys)
+    WalManager::open_in(Env::os(), dir, small(), keys)
 }
 
 fn key_file(dir: &Path, name: &str, bytes: &[u8], mode: u32) -> PathBuf {

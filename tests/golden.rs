@@ -13,8 +13,11 @@ mod support;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use seawall::{Lsn, RecordType, Verdict, WalManager, WalRecord};
-use support::{SHARD, TENANT, fill, open_small, put, scratch};
+use seawall::env::Env;
+use seawall::{
+    KeyRing, Lsn, RecordType, Verdict, WalConfig, WalEncryptionKey, WalManager, WalRecord,
+};
+use support::{SHARD, TENANT, fill, open_small, put, scratch, small};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -34,8 +37,20 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+fn key(number: u8) -> WalEncryptionKey {
+    WalEncryptionKey::from_bytes(&[number; 32])
+}
+
+/// The keys of the logs that have any.
+fn keys_of(dir: &Path) -> Option<KeyRing> {
+    let name = dir.file_name().expect("it was listed").to_string_lossy();
+    let ring = || KeyRing::new(key(2)).with_previous(key(1));
+    name.starts_with("encrypted").then(ring)
+}
+
 /// What a log holds, in words.
 fn tell(dir: &Path) -> String {
+    let keys = keys_of(dir);
     let mut text = String::new();
     let mut line = |one: String| writeln!(text, "{one}").expect("writing to a string");
     for path in sorted(dir) {
@@ -44,16 +59,17 @@ fn tell(dir: &Path) -> String {
         let checksum = crc32c::crc32c(&bytes);
         line(format!("file {name} {} {checksum:08x}", bytes.len()));
     }
-    let report = seawall::verify(dir, None).expect("verifies");
+    let report = seawall::verify(dir, keys.clone()).expect("verifies");
     assert_eq!(report.verdict(), Verdict::Intact, "{:?}", report.findings);
     line(format!("torn bytes {}", report.torn_bytes));
-    let dumped = seawall::dump(dir, None, None).expect("dumps");
+    let dumped = seawall::dump(dir, None, keys.clone()).expect("dumps");
     let dumped: Vec<WalRecord> = dumped.collect::<Result<_, _>>().expect("dumps");
 
     // An open writes: so it gets a copy.
     let scratch = scratch();
     copy(dir, scratch.path());
-    let wal = WalManager::open(scratch.path(), false).expect("opens");
+    let config = WalConfig::default();
+    let wal = WalManager::open_in(Env::os(), scratch.path(), config, keys).expect("opens");
     assert!(wal.replay().expect("replays") == dumped);
     line(format!("low water {}", wal.low_water_lsn()));
     line(format!("next lsn {}", wal.next_lsn()));
@@ -82,7 +98,7 @@ fn every_log_of_every_version_is_read_as_it_was_written() {
             logs += 1;
         }
     }
-    assert!(logs >= 5, "only {logs} logs");
+    assert!(logs >= 7, "only {logs} logs");
 }
 
 #[test]
@@ -90,12 +106,14 @@ fn every_log_of_every_version_is_read_as_it_was_written() {
 fn make() {
     let version = golden().join(format!("v{}", seawall::format::VERSION));
     type Make = fn(&Path);
-    let cases: [(&str, Make); 5] = [
+    let cases: [(&str, Make); 7] = [
         ("closed", closed),
         ("crashed", crashed),
         ("truncated", truncated),
         ("large-blocks", large_blocks),
         ("salvaged", salvaged),
+        ("encrypted", encrypted),
+        ("encrypted-anew", encrypted_anew),
     ];
     for (name, make) in cases {
         let dir = version.join(name);
@@ -185,4 +203,29 @@ fn salvaged(dir: &Path) {
     drop(wal);
     std::fs::remove_file(&segments[1].path).expect("removes");
     seawall::salvage(scratch.path(), dir, None).expect("salvages");
+}
+
+fn open_with(dir: &Path, keys: KeyRing) -> WalManager {
+    WalManager::open_in(Env::os(), dir, small(), Some(keys)).expect("opens")
+}
+
+/// Two keys, holds, a closed log.
+fn encrypted(dir: &Path) {
+    let wal = open_with(dir, KeyRing::new(key(1)));
+    fill(&wal, 30);
+    wal.set_hold("replica 1", Lsn::new(3)).expect("sets");
+    wal.rotate_key_to(key(2)).expect("rotates");
+    wal.append_batch(&[put(b"one"), put(&[7; 900]), put(b"three")])
+        .expect("appends");
+    wal.close().expect("closes");
+}
+
+/// In plain first, then under one key, then all of it encrypted anew under another; not closed.
+fn encrypted_anew(dir: &Path) {
+    fill(&open_small(dir), 30);
+    let wal = open_with(dir, KeyRing::new(key(1)));
+    fill(&wal, 30);
+    wal.rotate_key_to(key(2)).expect("rotates");
+    wal.reencrypt().expect("encrypts anew");
+    fill(&wal, 3);
 }

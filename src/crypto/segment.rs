@@ -124,14 +124,14 @@ fn nonce(counter: [u8; COUNTER_BYTES]) -> Nonce<aes_gcm::aead::consts::U12> {
 /// Gives out the seals of one segment, each with a nonce of its own. There is one for a segment,
 /// with whoever makes it, and it dies with it: nobody goes on counting in an old segment.
 #[derive(Debug)]
-pub(crate) struct Sealer {
+pub struct Sealer {
     key: Arc<SegmentKey>,
     next: u64,
 }
 
 impl Sealer {
     /// The only sealer of a new segment.
-    pub(crate) fn new(key: Arc<SegmentKey>) -> Sealer {
+    pub fn new(key: Arc<SegmentKey>) -> Sealer {
         Sealer { key, next: 0 }
     }
 
@@ -148,7 +148,8 @@ impl Sealer {
     ///
     /// # Panics
     /// When the key has sealed as often as it may, long after [`Sealer::is_spent`].
-    pub(crate) fn next(&mut self) -> Seal {
+    #[allow(clippy::should_implement_trait)] // It is no iterator: it must not run dry unseen.
+    pub fn next(&mut self) -> Seal {
         assert!(self.next < SEALS_MAX, "a key is replaced before it is worn");
         let counter = self.next;
         self.next += 1;

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use seawall::{Lsn, NewRecord, RecordType, TenantId, VShardId, WalManager, WalTuning};
+use seawall::env::Env;
+use seawall::{Lsn, NewRecord, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTuning};
 
 pub const TENANT: TenantId = TenantId::new(7);
 pub const SHARD: VShardId = VShardId::new(3);
@@ -14,12 +15,20 @@ pub fn scratch() -> tempfile::TempDir {
 }
 
 /// Small sizes, so that a few records fill buffers and segments.
+pub fn small() -> WalConfig {
+    WalConfig {
+        segment_target_size: 4096,
+        tuning: WalTuning {
+            write_buffer_size: 512,
+            alignment: 512,
+        },
+        ..WalConfig::default()
+    }
+}
+
+/// A log with these sizes.
 pub fn open_small(path: &Path) -> WalManager {
-    let tuning = WalTuning {
-        write_buffer_size: 512,
-        alignment: 512,
-    };
-    WalManager::open_with_tuning(path, false, 4096, &tuning).expect("an intact log opens")
+    WalManager::open_in(Env::os(), path, small(), None).expect("an intact log opens")
 }
 
 pub fn put(payload: &[u8]) -> NewRecord<'_> {
