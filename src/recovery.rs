@@ -18,9 +18,10 @@ use crate::format::NUMBER_LIMIT;
 use crate::format::buffer::{FrameBuffer, Place};
 use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::header::Previous;
-use crate::segment::active::{ActiveSegment, Draft};
+use crate::segment::active::{ActiveSegment, Draft, full_if_for_space};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment, TEMPORARY, TEMPORARY_COPY};
 use crate::segment::chain::{find_all, live_chain};
+use crate::segment::keys::Access;
 use crate::segment::reader::FrameReader;
 use crate::segment::tail::Tail;
 use crate::segment::transfer::{uninterrupted, write_all};
@@ -44,6 +45,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
     let tail = Tail::scan(dir, last)?;
     tail.check_writable(last)?;
     let live = live_chain(&found, tail.kept.low_water)?;
+    remove_copy(dir, &others);
     tracing::info!(
         dir = %dir.path.display(),
         segments = live.len() + 1,
@@ -62,7 +64,6 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
     };
     let mut recovered = recovery.finish(&found, live)?;
     recovered.doomed = remove_dead(dir, &found, &recovered.catalog)?;
-    remove_copy(dir, &others);
     Ok(recovered)
 }
 
@@ -136,7 +137,7 @@ impl Recovery<'_> {
             },
             required: self.tail.required,
         };
-        match self.start_segment(&next) {
+        match self.start_segment(&next).map_err(full_if_for_space) {
             Ok(active) => {
                 if self.has_proven() {
                     live.push_back(self.last_until(self.tail.proven_end));
@@ -228,7 +229,7 @@ impl Recovery<'_> {
         if !buffer.is_empty() {
             write(&mut buffer)?;
         }
-        draft.publish(copied.valid).map_err(full_if_for_space)
+        draft.publish(copied.valid)
     }
 
     /// Hands over the frames behind the proven ones, with their offsets, as they are read now.
@@ -373,7 +374,7 @@ fn hand_over(
         segment: Arc::new(Segment {
             header,
             path: active.path().clone(),
-            key: active.key().cloned(),
+            access: Access::of_new(active.key()),
             pin: Arc::default(),
         }),
         end: active.end(),
@@ -390,19 +391,6 @@ fn hand_over(
         catalog: Catalog::new(live),
         doomed: VecDeque::new(),
         writer: Writer::new(dir, *config, Some(active), next, header.durable_lsn, kept),
-    }
-}
-
-/// A segment in the making that could not be synced for want of space: nothing relies on it yet,
-/// so recovery can do without.
-fn full_if_for_space(error: Error) -> Error {
-    match error {
-        Error::Io {
-            operation: "sync",
-            path,
-            source,
-        } => Error::io("sync", &path)(source),
-        error => error,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::commit::Snapshot;
 use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, NotAFrame, Records};
 use crate::segment::catalog::{Entry, LogDir};
-use crate::segment::reader::{FrameReader, Stop};
+use crate::segment::reader::{ENDS_EARLY, FrameReader, Stop};
 use crate::types::{Lsn, RecordType, WalRecord};
 
 /// An iterator over the durable records of a log, from [`crate::WalManager::reader`].
@@ -158,7 +158,7 @@ impl WalReader {
         };
         let end = segment.header().own_end(entry.end);
         if segment.offset() >= end {
-            return Err(self.corrupt(end, "the segment ends early"));
+            return Err(self.corrupt(end, ENDS_EARLY));
         }
         let offset = segment.offset();
         match segment.next()? {

@@ -5,6 +5,7 @@
 //! leaves the one or the other: both hold the same records, and the headers of other segments know
 //! both by the same name ([`Original`]).
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crate::commit::Committer;
@@ -13,9 +14,11 @@ use crate::error::{Error, Result};
 use crate::format::buffer::{FrameBuffer, Place};
 use crate::format::frame::{FrameKind, NotAFrame};
 use crate::format::header::{Original, SegmentHeader};
-use crate::segment::active::Draft;
+use crate::segment::active::{Draft, full_if_for_space};
 use crate::segment::catalog::{Entry, LogDir, Segment, TEMPORARY_COPY};
-use crate::segment::reader::FrameReader;
+use crate::segment::keys::Access;
+use crate::segment::reader::{ENDS_EARLY, FrameReader};
+use crate::types::Lsn;
 
 /// What was encrypted anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,15 +32,11 @@ pub struct Reencrypted {
 /// Encrypts all segments anew that are not under the current key.
 pub(crate) fn reencrypt(dir: &Arc<LogDir>, committer: &Committer) -> Result<Reencrypted> {
     let mut done = Reencrypted::default();
-    committer.replace_segments(dir, |entry, is_sealed| {
-        let copied = copy(dir, entry, is_sealed).map_err(|error| match error {
-            // Nothing was lost, and nothing relies on what was written.
-            Error::Full { .. } | Error::Corrupt { .. } | Error::Foreign { .. } => error,
-            Error::Io {
-                operation: "open" | "measure" | "read",
-                ..
-            } => error,
-            error => committer.poison(error),
+    committer.replace_segments(dir, |entry, next| {
+        let copied = copy(dir, entry, next).map_err(|error| match is_final(&error) {
+            true => committer.poison(error),
+            // Nothing was lost, and nothing relies on the copy.
+            false => give_up(dir, error),
         })?;
         done.segments += 1;
         done.bytes += copied.1;
@@ -50,8 +49,33 @@ pub(crate) fn reencrypt(dir: &Arc<LogDir>, committer: &Committer) -> Result<Reen
     Ok(done)
 }
 
-/// Copies a segment under the current key, with a footer if the next one says that it `is_sealed`.
-fn copy(dir: &LogDir, entry: &Entry, is_sealed: bool) -> Result<(Segment, u64)> {
+/// Whether an error is one of a sync or of a change of names: but for a sync that found no space,
+/// which was one of the copy only.
+fn is_final(error: &Error) -> bool {
+    match error {
+        Error::Io {
+            operation: "sync",
+            source,
+            ..
+        } => !matches!(
+            source.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        ),
+        Error::Io { operation, .. } => {
+            matches!(*operation, "rename" | "sync directory" | "remove")
+        }
+        _ => false,
+    }
+}
+
+/// Removes what there is of a copy. If it stays, the next copy or open does it.
+fn give_up(dir: &LogDir, error: Error) -> Error {
+    drop(dir.remove(&dir.path.join(TEMPORARY_COPY)));
+    full_if_for_space(error)
+}
+
+/// Copies a segment under the current key. `next` is the header behind it.
+fn copy(dir: &LogDir, entry: &Entry, next: &SegmentHeader) -> Result<(Segment, u64)> {
     let old = &entry.segment.header;
     let mut salt = [0; 16];
     let filled = dir.env.entropy.fill(&mut salt);
@@ -78,18 +102,18 @@ fn copy(dir: &LogDir, entry: &Entry, is_sealed: bool) -> Result<(Segment, u64)> 
     let end = reader.header().own_end(entry.end);
     let mut buffer = FrameBuffer::with_capacity(0);
     let mut last = old.first_lsn.before();
+    let corrupt = |offset, last: Lsn, why| Error::Corrupt {
+        segment: entry.segment.path.clone(),
+        offset,
+        lsn: last.next(),
+        why,
+    };
     while reader.offset() < end {
         let offset = reader.offset();
-        let corrupt = |why: NotAFrame| Error::Corrupt {
-            segment: entry.segment.path.clone(),
-            offset,
-            lsn: last.next(),
-            why: why.why(),
-        };
         let frame = match reader.next()? {
             Ok(frame) if frame.follows(last) => frame,
-            Ok(_) => return Err(corrupt(NotAFrame::Contents)),
-            Err(stop) => return Err(corrupt(stop.why)),
+            Ok(_) => return Err(corrupt(offset, last, NotAFrame::Contents.why())),
+            Err(stop) => return Err(corrupt(offset, last, stop.why.why())),
         };
         let seal = draft.next_seal()?;
         let place = Place {
@@ -104,7 +128,11 @@ fn copy(dir: &LogDir, entry: &Entry, is_sealed: bool) -> Result<(Segment, u64)> 
         draft.append(buffer.encode_again(&frame, reader.body(&frame), &place, seal))?;
         last = frame.last_lsn();
     }
-    if is_sealed {
+    // As a replay sees it: a copy must not hide what is wrong with the original.
+    if reader.offset() != end || last.next() != next.first_lsn {
+        return Err(corrupt(reader.offset(), last, ENDS_EARLY));
+    }
+    if next.previous.is_sealed {
         let seal = draft.next_seal()?;
         let place = Place {
             segment: draft.header(),
@@ -121,7 +149,7 @@ fn copy(dir: &LogDir, entry: &Entry, is_sealed: bool) -> Result<(Segment, u64)> 
     let segment = Segment {
         header: *copied.header(),
         path: copied.path().clone(),
-        key: copied.key().cloned(),
+        access: Access::of_new(copied.key()),
         pin: Arc::clone(&entry.segment.pin),
     };
     Ok((segment, copied.file_bytes()))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Committer;
 use crate::crypto::{KeyId, KeyRing};
 use crate::error::{Error, Result};
+use crate::format::header::SegmentHeader;
 use crate::segment::catalog::{Entry, LogDir, Segment};
 
 impl Committer {
@@ -69,28 +70,38 @@ impl Committer {
     }
 
     /// Lets `copy` replace each segment before the active one that is not under the current key,
-    /// the latest first, so that nothing in plain ever stands behind it. No truncation comes in between, and no other change of keys.
+    /// the latest first, so that nothing in plain ever stands behind it. No truncation comes in
+    /// between a copy and its place in the catalog, and no other change of keys.
     pub(crate) fn replace_segments(
         &self,
         dir: &LogDir,
-        mut copy: impl FnMut(&Entry, bool) -> Result<(Segment, u64)>,
+        mut copy: impl FnMut(&Entry, &SegmentHeader) -> Result<(Segment, u64)>,
     ) -> Result<()> {
-        let _doomed = self.doomed.lock();
-        let current = dir.keys.current();
         let queue = self.lock_open_and_unled()?;
-        if current.is_none() {
-            return Ok(());
-        }
-        // So that each that is to be replaced has one behind it, which says where it ends.
-        let queue = self.lead(queue, |writer| writer.see_to_active())?;
-        let entries: Vec<Entry> = queue.catalog.entries().cloned().collect();
+        let ids = queue.catalog.segment_ids();
         drop(queue);
-        for (entry, next) in entries.iter().zip(entries.iter().skip(1)).rev() {
-            if entry.segment.header.key_id == current {
+        for id in ids.into_iter().rev() {
+            let _doomed = self.doomed.lock();
+            let current = dir.keys.current();
+            let mut queue = self.lock_open_and_unled()?;
+            let is_due = |entry: &Entry| {
+                let header = &entry.segment.header;
+                header.segment_id == id && header.key_id != current
+            };
+            if current.is_none() || !queue.catalog.entries().any(is_due) {
                 continue;
             }
-            let is_sealed = next.segment.header.previous.is_sealed;
-            let (segment, file_bytes) = copy(entry, is_sealed)?;
+            if queue.catalog.next_of(id).is_none() {
+                // So that there is one behind it, which says where it ends.
+                queue = self.lead(queue, |writer| writer.see_to_active())?;
+            }
+            let entry = queue.catalog.entries().find(|entry| is_due(entry)).cloned();
+            let next = queue.catalog.next_of(id).map(|next| next.segment.header);
+            let (entry, next) = entry
+                .zip(next)
+                .expect("it was just there, and now has one behind it");
+            drop(queue);
+            let (segment, file_bytes) = copy(&entry, &next)?;
             let mut queue = self.lock_open()?;
             queue.catalog.replace(Arc::new(segment), file_bytes);
         }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::buffer::FrameBuffer;
 use crate::format::holds::Holds;
 use crate::segment::catalog::{Catalog, Entry, Segment};
+use crate::segment::keys::Access;
 use crate::segment::writer::Writer;
 use crate::stats::WalStats;
 use crate::types::Lsn;
@@ -99,7 +100,7 @@ impl Queue {
                 segment: Arc::new(Segment {
                     header,
                     path: active.path().clone(),
-                    key: active.key().cloned(),
+                    access: Access::of_new(active.key()),
                     pin: Arc::default(),
                 }),
                 end: active.end(),

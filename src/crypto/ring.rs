@@ -34,7 +34,9 @@ impl KeyRing {
     ///
     /// Without it a log that was plain once can be opened with a key: it is encrypted from then on,
     /// and its plain segments stay readable. In an encrypted log nothing plain is accepted either
-    /// way; but only this notices when the whole directory is replaced by a plain one.
+    /// way; but only this notices when the whole directory is replaced by a plain one, or when what
+    /// was in plain once, and was encrypted anew, is put back in plain. So use it as soon as nothing
+    /// is in plain any more.
     pub fn only_encrypted(mut self) -> KeyRing {
         self.is_strict = true;
         self

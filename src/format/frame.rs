@@ -16,8 +16,8 @@ use crate::types::{Lsn, RecordHeader};
 pub const FRAME_HEADER_BYTES: usize = 64;
 /// The encoded size in bytes of what precedes each payload in a frame's body.
 pub const ENTRY_HEADER_BYTES: usize = 12;
-/// The largest body of a frame in bytes: one record at its limit, and room for what sealing it
-/// may add. It also limits an atomic batch, which is one frame.
+/// The largest body of a frame in bytes, before it is sealed: one record at its limit, and some
+/// room. It also limits an atomic batch, which is one frame.
 pub const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 4096;
 
 pub(super) const MAGIC: [u8; 4] = *b"WALf";
@@ -144,7 +144,8 @@ impl FrameHeader {
             body_checksum: u32_at(bytes, 56),
         };
         let seal_bytes = segment.key_id.map_or(0, |_| SEAL_BYTES);
-        let is_sound = header.is_sound() && header.body_bytes as usize >= seal_bytes;
+        let body_bytes = (header.body_bytes as usize).checked_sub(seal_bytes);
+        let is_sound = header.is_sound() && body_bytes.is_some_and(|bytes| bytes <= BODY_BYTES_MAX);
         match is_sound && header.durable_end <= offset {
             true => Ok(header),
             false => Err(NotAFrame::Contents),
@@ -160,7 +161,6 @@ impl FrameHeader {
             && end.is_some_and(|end| end < NUMBER_LIMIT && self.durable_lsn.as_u64() < end)
             && self.low_water_lsn > Lsn::ZERO
             && self.low_water_lsn <= self.durable_lsn.next()
-            && self.body_bytes as usize <= BODY_BYTES_MAX
             && (self.kind == FrameKind::Records || self.record_count == 0)
             && (!self.is_after_gap || self.record_count > 0 && self.first_lsn > Lsn::ZERO.next())
     }

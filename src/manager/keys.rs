@@ -104,6 +104,8 @@ impl WalManager {
     /// The keys that the log's segments need, and the current one: with these, and no others, it
     /// opens. A key that is not among them may be destroyed.
     ///
+    /// It tells of this moment: a key that a rotation beside it makes the current one may be missing.
+    ///
     /// The key of a segment that a truncation has dropped, or that was encrypted anew, is none of
     /// them, even if a crash brings its file back.
     pub fn needed_keys(&self) -> Vec<KeyId> {
@@ -130,8 +132,11 @@ impl WalManager {
 
     /// Encrypts all segments that are in plain, or under another key than the current one, anew under
     /// the current one, the latest first, while others go on appending and reading. What was done is
-    /// durable on return, and stays done if a later segment fails. Each segment needs as much space
-    /// again while it is copied. In a plain log there is nothing to do.
+    /// durable on return, and stays done if another segment fails. Each segment needs as much space
+    /// again while it is copied; for so long a truncation or a change of keys waits. In a plain log
+    /// there is nothing to do.
+    ///
+    /// After it, in a log that was in plain before, open with [`KeyRing::only_encrypted`].
     ///
     /// # Errors
     /// [`Error::Full`] when there is no space for the copy of a segment; [`Error::Corrupt`] when one

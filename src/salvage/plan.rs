@@ -16,7 +16,7 @@ use crate::format::required::RequiredTypes;
 use crate::format::{NUMBER_LIMIT, array_at};
 use crate::segment::catalog::{Entry, LogDir, Name, Segment};
 use crate::segment::chain::{Refused, survey};
-use crate::segment::keys::need;
+use crate::segment::keys::Access;
 use crate::segment::reader::FrameReader;
 use crate::segment::transfer::read_full;
 use crate::segment::walk::{Extent, Step, Walk, low_water};
@@ -159,7 +159,7 @@ fn damaged(dir: &LogDir, refused: &Refused) -> Result<Option<(u64, Candidate)>> 
 /// A reader of a file whose header may be damaged.
 fn open(dir: &LogDir, segment: &Segment) -> Result<FrameReader> {
     let (path, header) = (&segment.path, &segment.header);
-    let key = need(header, segment.key.as_ref(), path)?.cloned();
+    let key = segment.key()?.cloned();
     FrameReader::new(dir.open_to_read(path)?, path, header, key)
 }
 
@@ -221,7 +221,9 @@ impl Planner<'_> {
                 let mut salts: Vec<[u8; 16]> = told.iter().map(|told| told.salt).collect();
                 // The salt of a segment that was encrypted anew is nowhere else.
                 salts.extend(self.is_ours(raw).then(|| array_at(&raw[..], 80)));
+                let log_id = self.log_id.unwrap_or_else(|| array_at(&raw[..], 16));
                 let header = self.rebuild(path, id, *first_lsn, &salts)?;
+                let header = header.map(|header| SegmentHeader { log_id, ..header });
                 header.map(|header| self.unlock(path, header)).transpose()
             }
         }
@@ -244,7 +246,7 @@ impl Planner<'_> {
         salts: &[[u8; 16]],
     ) -> Result<Option<SegmentHeader>> {
         let header_with = |salt: [u8; 16], block_bytes: u32| SegmentHeader {
-            log_id: self.log_id.unwrap_or_default(),
+            log_id: LogId::default(),
             segment_id,
             first_lsn,
             durable_lsn: first_lsn.before(),
@@ -278,24 +280,33 @@ impl Planner<'_> {
     /// The segment with a header that was rebuilt: plain, or encrypted with the key that opens its
     /// frames.
     fn unlock(&self, path: &Path, mut header: SegmentHeader) -> Result<Arc<Segment>> {
-        let offset = u64::from(header.block_bytes);
+        let mut offset = u64::from(header.block_bytes);
         let mut segment = Segment {
             header,
             path: path.to_owned(),
-            key: None,
+            access: Access::Plain,
             pin: Arc::default(),
         };
-        if !matches!(
-            open(self.dir, &segment)?.header_at(offset)?,
-            Err(NotAFrame::Forged)
-        ) {
+        let mut reader = open(self.dir, &segment)?;
+        let is_sealed = loop {
+            if offset >= reader.file_bytes() {
+                break false;
+            }
+            match reader.header_at(offset)? {
+                Ok(_) => break false,
+                Err(NotAFrame::Forged) => break true,
+                Err(_) => offset += u64::from(header.block_bytes),
+            }
+        };
+        if !is_sealed {
             return Ok(Arc::new(segment));
         }
         let ring = self.dir.keys.ring();
         for master in ring.iter().flat_map(KeyRing::keys) {
             header.key_id = Some(master.id());
             segment.header = header;
-            segment.key = Some(Arc::new(SegmentKey::derive(master, &header.identity())));
+            let key = SegmentKey::derive(master, &header.identity());
+            segment.access = Access::Sealed(Arc::new(key));
             let mut walk = Walk::new(open(self.dir, &segment)?, &header, u64::MAX);
             while let Some(step) = walk.next()? {
                 if matches!(step, Step::Frame { .. }) {
@@ -317,6 +328,8 @@ impl Planner<'_> {
         let reader = open(self.dir, &segment)?;
         let file_bytes = reader.file_bytes();
         let (extent, end) = match told {
+            // A copy, encrypted anew, whose header is damaged: all its frames are of the log.
+            Some(told) if header.salt_to_others() != told.salt => (Extent::Whole, file_bytes),
             Some(told) => (Extent::Whole, header.own_end(told.end).min(file_bytes)),
             None => (Extent::of_open_end(reader, header)?, file_bytes),
         };

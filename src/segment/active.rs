@@ -206,6 +206,19 @@ impl Draft<'_> {
     }
 }
 
+/// A segment in the making that could not be synced for want of space: nothing relies on it yet, so
+/// that who makes it may do without.
+pub(crate) fn full_if_for_space(error: Error) -> Error {
+    match error {
+        Error::Io {
+            operation: "sync",
+            path,
+            source,
+        } => Error::io("sync", &path)(source),
+        error => error,
+    }
+}
+
 /// The segment that takes new frames.
 pub(crate) struct ActiveSegment {
     file: Arc<dyn File>,

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::keys::Keys;
+use super::keys::{Access, Keys};
 use super::transfer::uninterrupted;
 use crate::crypto::{KeyRing, SegmentKey};
 use crate::env::Env;
@@ -184,11 +184,20 @@ fn number(text: &str, digits: usize) -> Option<u64> {
 pub(crate) struct Segment {
     pub(crate) header: SegmentHeader,
     pub(crate) path: PathBuf,
-    /// `None` for a plain segment, and for one whose key is not there: see [`super::keys::need`].
-    pub(crate) key: Option<Arc<SegmentKey>>,
+    pub(crate) access: Access,
     /// Shared with the segments that this one is a copy of, encrypted anew: who has pinned them
     /// pins this one's file.
     pub(crate) pin: Arc<()>,
+}
+
+impl Segment {
+    /// The key to read it with, if it is sealed.
+    ///
+    /// # Errors
+    /// As [`Access::key`].
+    pub(crate) fn key(&self) -> Result<Option<&Arc<SegmentKey>>> {
+        self.access.key(&self.path)
+    }
 }
 
 /// A segment's place in the catalog.
@@ -240,6 +249,15 @@ impl Catalog {
         let entry = entry.expect("nothing is dropped while it is copied");
         entry.segment = segment;
         entry.file_bytes = file_bytes;
+    }
+
+    /// The entry behind the segment with this number.
+    pub(crate) fn next_of(&self, segment_id: u64) -> Option<&Entry> {
+        let id_of = |entry: &Entry| entry.segment.header.segment_id;
+        let behind = self
+            .entries
+            .partition_point(|entry| id_of(entry) <= segment_id);
+        self.entries.get(behind)
     }
 
     /// The entries, oldest first.

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::{Entry, LogDir, Name, Segment, UNFINISHED};
-use super::keys::need;
 use super::reader::read_header;
 use super::transfer::uninterrupted;
 use crate::error::{Error, Result};
@@ -74,14 +73,21 @@ pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
     }
     let number = |entry: &Entry| entry.segment.header.segment_id;
     survey.sound.sort_by_key(number);
-    survey.refuse("another segment has the same number", |one, other| {
-        number(one) == number(other)
-    });
+    let foreign = |why| move |path| Error::Foreign { path, why };
+    survey.refuse(
+        foreign("another segment has the same number"),
+        |one, other| number(one) == number(other),
+    );
     if let Some(log_id) = survey.sound.first().map(log_id) {
-        survey.refuse("it belongs to another log", |_, other| {
+        survey.refuse(foreign("it belongs to another log"), |_, other| {
             log_id != self::log_id(other)
         });
     }
+    // Of those that are no longer part of the log, too: a forged one could say that they all are.
+    survey.refuse(
+        |path| Error::Plaintext { path },
+        |one, other| one.segment.header.key_id.is_some() && other.segment.header.key_id.is_none(),
+    );
     Ok(survey)
 }
 
@@ -91,7 +97,11 @@ fn log_id(entry: &Entry) -> [u8; 16] {
 
 impl Survey {
     /// Refuses those segments that do not get on with the one kept before them.
-    fn refuse(&mut self, why: &'static str, clashes: impl Fn(&Entry, &Entry) -> bool) {
+    fn refuse(
+        &mut self,
+        error: impl Fn(PathBuf) -> Error,
+        clashes: impl Fn(&Entry, &Entry) -> bool,
+    ) {
         let mut kept: Vec<Entry> = Vec::new();
         for entry in self.sound.drain(..) {
             if kept.last().is_some_and(|last| clashes(last, &entry)) {
@@ -102,10 +112,7 @@ impl Survey {
                         id: segment.header.segment_id,
                         first_lsn: segment.header.first_lsn,
                     },
-                    error: Error::Foreign {
-                        path: segment.path.clone(),
-                        why,
-                    },
+                    error: error(segment.path.clone()),
                 });
                 continue;
             }
@@ -145,13 +152,13 @@ fn open_segment(dir: &LogDir, path: &Path, id: u64, first_lsn: Lsn) -> Result<En
             why: "its header and its name differ",
         });
     }
-    let key = dir.keys.unlock(&header, path)?;
+    let access = dir.keys.unlock(&header, path)?;
     let file_bytes = file.len().map_err(Error::io("measure", path))?;
     Ok(Entry {
         segment: Arc::new(Segment {
             header,
             path: path.to_owned(),
-            key,
+            access,
             pin: Arc::default(),
         }),
         end: u64::from(header.block_bytes),
@@ -197,19 +204,17 @@ pub(crate) fn link(found: &[Entry], current: &Entry) -> Result<Entry> {
     })
 }
 
-/// Checks that nothing in plain stands where something encrypted was: a log may become encrypted,
-/// but never plain again, and an encrypted segment's header knows what comes before it.
+/// Checks that nothing in plain stands where something encrypted was: an encrypted segment's header
+/// knows what comes before it.
 fn check_encryption(before: &Entry, current: &Entry) -> Result<()> {
-    let (segment, header) = (&before.segment, &current.segment.header);
-    need(&segment.header, segment.key.as_ref(), &segment.path)?;
-    let plain = match (segment.header.key_id, header.key_id) {
-        (None, Some(_)) if header.previous.is_encrypted => segment,
-        (Some(_), None) => &current.segment,
-        _ => return Ok(()),
-    };
-    Err(Error::Plaintext {
-        path: plain.path.clone(),
-    })
+    let segment = &before.segment;
+    let key = segment.key()?;
+    match key.is_none() && current.segment.header.previous.is_encrypted {
+        false => Ok(()),
+        true => Err(Error::Plaintext {
+            path: segment.path.clone(),
+        }),
+    }
 }
 
 /// The segments before the last one that belong to the log, oldest first.

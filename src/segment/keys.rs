@@ -45,32 +45,26 @@ impl Keys {
         Some(SegmentKey::derive(master, &header.identity()))
     }
 
-    /// The key of a segment that was found, once it has proven the header; `None` for a plain one,
-    /// and where no key fits: see [`need`].
+    /// How a segment that was found can be read, once its key has proven the header.
     ///
     /// # Errors
-    /// [`Error::Plaintext`] for a plain segment with a ring that forbids it; [`Error::Corrupt`] for
-    /// a header that the key does not prove.
-    pub(crate) fn unlock(
-        &self,
-        header: &SegmentHeader,
-        path: &Path,
-    ) -> Result<Option<Arc<SegmentKey>>> {
+    /// [`Error::Corrupt`] for a header that its key does not prove.
+    pub(crate) fn unlock(&self, header: &SegmentHeader, path: &Path) -> Result<Access> {
         let ring = self.ring.lock();
         let Some(id) = header.key_id else {
-            return match ring.as_ref().is_some_and(KeyRing::is_only_encrypted) {
-                false => Ok(None),
-                true => Err(Error::Plaintext {
-                    path: path.to_owned(),
-                }),
-            };
+            return Ok(
+                match ring.as_ref().is_some_and(KeyRing::is_only_encrypted) {
+                    false => Access::Plain,
+                    true => Access::Forbidden,
+                },
+            );
         };
         let Some(master) = ring.as_ref().and_then(|ring| ring.find(id)) else {
-            return Ok(None);
+            return Ok(Access::Locked(id));
         };
         let key = SegmentKey::derive(master, &header.identity());
         match header.is_checked_by(&key) {
-            true => Ok(Some(Arc::new(key))),
+            true => Ok(Access::Sealed(Arc::new(key))),
             false => Err(Error::Corrupt {
                 segment: path.to_owned(),
                 offset: 0,
@@ -81,23 +75,44 @@ impl Keys {
     }
 }
 
-/// The key that a segment has to be read with, if it is encrypted.
+/// How a segment can be read.
 ///
-/// A segment that is no longer part of the log may be there without its key: one that was retired
-/// before the segment's file was gone for good. So this is asked of those that are.
-///
-/// # Errors
-/// [`Error::Encrypted`] when it is not there.
-pub(crate) fn need<'a>(
-    header: &SegmentHeader,
-    key: Option<&'a Arc<SegmentKey>>,
-    path: &Path,
-) -> Result<Option<&'a Arc<SegmentKey>>> {
-    match (header.key_id, key) {
-        (Some(key_id), None) => Err(Error::Encrypted {
-            path: path.to_owned(),
-            key_id,
-        }),
-        (_, key) => Ok(key),
+/// One that can't be may be there all the same: it is no longer part of the log, but a crash has
+/// brought its file back, when its key was gone already. So it is asked for only where a segment
+/// is read, or linked to another one.
+#[derive(Debug)]
+pub(crate) enum Access {
+    /// It is in plain.
+    Plain,
+    /// It is in plain, which the ring forbids.
+    Forbidden,
+    /// With this key.
+    Sealed(Arc<SegmentKey>),
+    /// It needs a key that is not there.
+    Locked(KeyId),
+}
+
+impl Access {
+    /// That of a segment in the making.
+    pub(crate) fn of_new(key: Option<&Arc<SegmentKey>>) -> Access {
+        key.map_or(Access::Plain, |key| Access::Sealed(Arc::clone(key)))
+    }
+
+    /// The key to read it with, if it is sealed.
+    ///
+    /// # Errors
+    /// [`Error::Encrypted`] and [`Error::Plaintext`].
+    pub(crate) fn key(&self, path: &Path) -> Result<Option<&Arc<SegmentKey>>> {
+        match self {
+            Access::Plain => Ok(None),
+            Access::Sealed(key) => Ok(Some(key)),
+            Access::Forbidden => Err(Error::Plaintext {
+                path: path.to_owned(),
+            }),
+            Access::Locked(key_id) => Err(Error::Encrypted {
+                path: path.to_owned(),
+                key_id: *key_id,
+            }),
+        }
     }
 }

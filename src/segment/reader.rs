@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::{LogDir, Segment};
-use super::keys::need;
 use super::transfer::read_full;
 use crate::crypto::SegmentKey;
 use crate::env::vfs::File;
@@ -19,6 +18,9 @@ use crate::types::Lsn;
 /// Files are read in pieces of at least this many bytes: large enough that a call costs
 /// little, small enough that a streaming replay stays small.
 const READ_BYTES: u64 = 256 << 10;
+
+/// What is wrong with a segment whose frames end before they should.
+pub(crate) const ENDS_EARLY: &str = "the segment ends early";
 
 /// Reads and checks the header of the segment file at `path`.
 ///
@@ -108,14 +110,22 @@ impl FrameReader {
     /// # Errors
     /// When the file can't be opened, has another header, or needs a key that is not there.
     pub(crate) fn open(dir: &LogDir, segment: &Segment) -> Result<FrameReader> {
+        FrameReader::try_open(dir, segment).or_else(|error| match error {
+            // Meanwhile a copy may have been made of the copy, and the key between retired.
+            Error::Encrypted { .. } => FrameReader::try_open(dir, segment),
+            error => Err(error),
+        })
+    }
+
+    fn try_open(dir: &LogDir, segment: &Segment) -> Result<FrameReader> {
         let path = &segment.path;
         let file = dir.open_to_read(path)?;
         let header = read_header(&*file, path, segment.header.first_lsn)?;
         let key = if header == segment.header {
-            need(&header, segment.key.as_ref(), path)?.cloned()
+            segment.key()?.cloned()
         } else if header.is_copy_of(&segment.header) {
-            let key = dir.keys.unlock(&header, path)?;
-            need(&header, key.as_ref(), path)?.cloned()
+            let access = dir.keys.unlock(&header, path)?;
+            access.key(path)?.cloned()
         } else {
             return Err(Error::Foreign {
                 path: path.to_owned(),

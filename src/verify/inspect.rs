@@ -11,8 +11,7 @@ use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, NotAFrame
 use crate::format::header::{HEADER_BYTES, SegmentHeader};
 use crate::segment::catalog::{Entry, LogDir};
 use crate::segment::chain::link;
-use crate::segment::keys::need;
-use crate::segment::reader::FrameReader;
+use crate::segment::reader::{ENDS_EARLY, FrameReader};
 use crate::segment::tail::Tail;
 use crate::segment::walk::{Extent, Step, Walk, low_water};
 use crate::types::{Lsn, RecordType};
@@ -85,12 +84,7 @@ impl<'a> Inspection<'a> {
         let Some(last) = self.found.last() else {
             return Ok(());
         };
-        let key = need(
-            &last.segment.header,
-            last.segment.key.as_ref(),
-            &last.segment.path,
-        );
-        if let Err(error) = key {
+        if let Err(error) = last.segment.key() {
             // Without its key it says nothing that could be believed, of others either.
             self.report.findings.push(Finding::Refused(error));
             return Ok(());
@@ -127,7 +121,7 @@ impl<'a> Inspection<'a> {
                     self.inspect_segment(&before, &End::Told(&header))?;
                     before
                 }
-                Err(error @ Error::Encrypted { .. }) => {
+                Err(error @ (Error::Encrypted { .. } | Error::Plaintext { .. })) => {
                     self.report.findings.push(Finding::Refused(error));
                     return Ok(());
                 }
@@ -139,6 +133,10 @@ impl<'a> Inspection<'a> {
                     let Some(before) = self.below(header.previous.segment_id) else {
                         break;
                     };
+                    if let Err(error) = before.segment.key() {
+                        self.report.findings.push(Finding::Refused(error));
+                        return Ok(());
+                    }
                     let end = self.find_end(&before)?;
                     self.inspect_segment(&before, &end)?;
                     before
@@ -363,7 +361,7 @@ impl<'a> Inspection<'a> {
     ) -> Result<()> {
         let end = segment.header.own_end(next.previous.end);
         if !segment.is_broken && segment.report.last_lsn.next() != next.first_lsn {
-            self.refuse(segment, end, "the segment ends early");
+            self.refuse(segment, end, ENDS_EARLY);
         }
         segment.report.is_sealed = false;
         if !next.previous.is_sealed {

@@ -3,7 +3,7 @@
 //! *Verified:* a log opens, and all of it can be read, with the keys that it named, whatever was
 //! rotated, encrypted anew or retired before a crash; a key that a segment needs can't be retired,
 //! one that none needs can; the log's own view of its current key is what it was told.
-//! *Not verified here:* with which key what is sealed; see the ledger.
+//! *Not verified:* with which key what is sealed; that is for the ledger.
 
 use seawall::Error;
 
