@@ -8,6 +8,7 @@ pub mod buffer;
 pub mod frame;
 pub mod header;
 pub mod holds;
+pub mod legacy;
 pub mod required;
 
 /// The version of the format that this library writes.
@@ -19,6 +20,11 @@ pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// The largest atomic batch: 64 MiB and 12 bytes, as one record of the largest size takes. Each
 /// record of it takes 12 bytes and its payload.
 pub const BATCH_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + frame::ENTRY_HEADER_BYTES;
+
+/// The type of a record that no reader shows: it has the last LSN that a migrated log had given out,
+/// where no record with it was left. It may be passed over (bit 15 is clear), and no record of the
+/// legacy format has it: there bit 14 means something else.
+pub const FILLER: u16 = 0x4000;
 
 /// LSNs and segment numbers in files are below this, so that counting on never overflows.
 pub(crate) const NUMBER_LIMIT: u64 = 1 << 63;
