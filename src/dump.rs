@@ -3,15 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commit::Snapshot;
 use crate::crypto::KeyRing;
 use crate::env::Env;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::manager::look_into;
-use crate::replay::{Unknown, WalReader};
-use crate::segment::catalog::{Catalog, Entry};
-use crate::segment::chain::{find_segments, live_chain};
-use crate::segment::tail::Tail;
+use crate::replay::WalReader;
+use crate::segment::chain::find_segments;
 use crate::types::{Lsn, WalRecord};
 
 /// An iterator over the records that an open would show, in LSN order, with one frame in memory.
@@ -51,32 +48,6 @@ pub fn dump(path: &Path, from: Option<Lsn>, keys: Option<KeyRing>) -> Result<Dum
 pub fn dump_in(env: Env, path: &Path, from: Option<Lsn>, keys: Option<KeyRing>) -> Result<Dump> {
     let dir = Arc::new(look_into(env, path, keys)?);
     let found = find_segments(&dir)?;
-    let Some(last) = found.last() else {
-        return Err(Error::NoLog {
-            path: path.to_owned(),
-        });
-    };
-    let tail = Tail::scan(&dir, last)?;
-    let low_water = tail.kept.low_water;
-    let mut live = live_chain(&found, low_water)?;
-    live.push_back(Entry {
-        end: tail.end,
-        ..last.clone()
-    });
-    let first = from.unwrap_or(low_water);
-    // Below the very first LSN nothing was ever truncated.
-    if first < low_water && low_water > Lsn::ZERO.next() {
-        return Err(Error::BelowLowWater {
-            asked: first,
-            low_water,
-        });
-    }
-    let snapshot = Snapshot {
-        entries: Catalog::new(live).entries_from(first).cloned().collect(),
-        readable_from: low_water,
-        durable: tail.valid,
-    };
-    Ok(Dump {
-        reader: WalReader::new(dir, snapshot, from, Unknown::Show),
-    })
+    let reader = WalReader::of_unopened(dir, &found, from)?;
+    Ok(Dump { reader })
 }

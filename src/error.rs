@@ -8,7 +8,7 @@
 //! | [`Error::Io`] from a reader, a listing or an unlink | yes |
 //! | [`Error::Poisoned`] | no: open again, which trusts only what is durable |
 //! | [`Error::Closed`] | no: it was closed |
-//! | any error from an open, a verification, a dump or a salvage | there is no log to go on with; no record was changed or removed |
+//! | any error from an open, a verification, a dump, a salvage or a migration | there is no log to go on with; no record was changed or removed |
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -128,11 +128,30 @@ pub enum Error {
         /// The type's number.
         record_type: u16,
     },
-    /// Files of the format before version 1, which are to be migrated first.
+    /// A file in the legacy format. An open migrates it, unless there are segments beside it of which
+    /// nothing tells that they came from it; whoever only looks, reads none.
     #[error("{} is in the legacy format", path.display())]
     Legacy {
         /// The file.
         path: PathBuf,
+    },
+    /// A legacy file is not what it was when it was migrated: a program of before has written to it
+    /// since. Its new records are not in the log. Nothing was changed.
+    #[error("{} was written to after it was migrated", path.display())]
+    LegacyChanged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An encrypted record of the legacy format is whole, but no key was given that opens it. Nothing
+    /// was changed.
+    #[error("{} has an encrypted record at offset {offset}, lsn {lsn}, and no key was given that opens it", path.display())]
+    NoKeyOpens {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// The record's LSN.
+        lsn: Lsn,
     },
     /// Another handle has the log open.
     #[error("{} is locked by another writer", path.display())]
@@ -146,7 +165,7 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// A salvage needs a directory of its own for the new log. Nothing was written.
+    /// A salvage or a migration needs a directory of its own for the new log. Nothing was written.
     #[error("{} is not empty", path.display())]
     Occupied {
         /// The directory.

@@ -8,16 +8,16 @@ use crate::commit::Committer;
 use crate::config::{WalConfig, WalTuning};
 use crate::crypto::KeyRing;
 use crate::env::Env;
-use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
 use crate::follow::WalTail;
 use crate::format::holds::Holds;
+use crate::migration::{find_home, settle};
 use crate::recovery::recover;
 use crate::replay::{Unknown, WalReader};
-use crate::segment::catalog::{LOCK, LogDir, lock};
+use crate::segment::catalog::LogDir;
 use crate::segment::direct;
 use crate::segment::keys::Keys;
-use crate::segment::transfer::uninterrupted;
+use crate::segment::place::{create_directories, take_lock};
 use crate::stats::WalStats;
 use crate::truncation::truncate_before;
 use crate::types::{
@@ -103,15 +103,17 @@ impl WalManager {
         keys: Option<KeyRing>,
     ) -> Result<WalManager> {
         let config = config.checked()?;
-        create_directories(&env, path)?;
-        let lock = take_lock(&env, path)?;
+        let home = find_home(&env, path, keys.as_ref())?;
+        create_directories(&env, &home.dir)?;
+        let lock = take_lock(&env, &home.dir)?;
         let dir = Arc::new(LogDir {
             env,
-            path: path.to_owned(),
+            path: home.dir,
             keys: Keys::new(keys),
             _lock: Some(lock),
         });
         let config = direct::fit(&dir, config)?;
+        settle(&dir, &config, home.file.as_deref())?;
         let recovered = recover(&dir, &config)?;
         Ok(WalManager {
             committer: Arc::new(Committer::new(recovered, config.tuning.write_buffer_size)),
@@ -393,52 +395,6 @@ impl WalManager {
         let payload = rmp_serde::to_vec(&checkpoint_lsn).expect("a number can be encoded");
         self.append(RecordType::Checkpoint, tenant, vshard, &payload)
     }
-}
-
-/// Creates the log's directory and its missing parents. They become durable with the log's
-/// first segment.
-pub(crate) fn create_directories(env: &Env, log: &Path) -> Result<()> {
-    let vfs = &env.vfs;
-    let missing = |path: &Path| match uninterrupted(|| vfs.metadata(path)) {
-        Ok(found) if found.is_dir => Ok(false),
-        Ok(_) => Err(Error::Legacy {
-            path: path.to_owned(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(Error::io("look at", path)(error)),
-    };
-    let mut to_create = Vec::new();
-    for path in log.ancestors() {
-        if path.as_os_str().is_empty() || !missing(path)? {
-            break;
-        }
-        to_create.push(path);
-    }
-    for path in to_create.into_iter().rev() {
-        match uninterrupted(|| vfs.create_dir(path)) {
-            // Somebody else was as fast; the lock decides who goes on.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            created => created.map_err(Error::io("create", path))?,
-        }
-    }
-    Ok(())
-}
-
-/// Takes the directory's lock, which lives as long as the returned handle.
-pub(crate) fn take_lock(env: &Env, log: &Path) -> Result<Arc<dyn File>> {
-    let path = log.join(LOCK);
-    let vfs = &env.vfs;
-    let existing = OpenHow::Write { direct: false };
-    let mut opened = uninterrupted(|| vfs.open(&path, existing));
-    if matches!(&opened, Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
-        opened = uninterrupted(|| vfs.open(&path, OpenHow::CreateNew { direct: false }));
-        if matches!(&opened, Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists) {
-            opened = uninterrupted(|| vfs.open(&path, existing));
-        }
-    }
-    let file = opened.map_err(Error::io("open", &path))?;
-    lock(&*file, &path)?;
-    Ok(file)
 }
 
 /// The holds as callers know them.

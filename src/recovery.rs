@@ -7,8 +7,7 @@
 //! tell a torn tail from corruption are in the format's description.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::WalConfig;
@@ -22,6 +21,7 @@ use crate::segment::active::{ActiveSegment, Draft, full_if_for_space};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment, TEMPORARY, TEMPORARY_COPY};
 use crate::segment::chain::{find_all, live_chain};
 use crate::segment::keys::Access;
+use crate::segment::place::sync_ancestors;
 use crate::segment::reader::FrameReader;
 use crate::segment::tail::Tail;
 use crate::segment::transfer::{uninterrupted, write_all};
@@ -80,23 +80,6 @@ fn create(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
         holds: Arc::default(),
     };
     Ok(hand_over(dir, config, VecDeque::new(), active, kept))
-}
-
-/// Makes all names that lead to the directory durable. An earlier life may have created any of
-/// them and died before it synced them, so all are synced, up to the root. Above the parent a
-/// directory that may not be opened is passed over: it is hardly this log's work.
-pub(crate) fn sync_ancestors(dir: &LogDir) -> Result<()> {
-    for (distance, ancestor) in dir.path.ancestors().skip(1).enumerate() {
-        let ancestor = match ancestor.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => ancestor,
-        };
-        match dir.env.vfs.sync_dir(ancestor) {
-            Err(error) if error.kind() == ErrorKind::PermissionDenied && distance > 0 => {}
-            synced => synced.map_err(Error::final_io("sync directory", ancestor))?,
-        }
-    }
-    Ok(())
 }
 
 /// The second half of recovery: what was decided becomes durable.

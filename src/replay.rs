@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use crate::commit::Snapshot;
 use crate::error::{Error, Result};
+use crate::format::FILLER;
 use crate::format::frame::{FrameHeader, NotAFrame, Records};
-use crate::segment::catalog::{Entry, LogDir};
+use crate::segment::catalog::{Catalog, Entry, LogDir};
+use crate::segment::chain::live_chain;
 use crate::segment::reader::{ENDS_EARLY, FrameReader, Stop};
+use crate::segment::tail::Tail;
 use crate::types::{Lsn, RecordType, WalRecord};
 
 /// An iterator over the durable records of a log, from [`crate::WalManager::reader`].
@@ -65,6 +68,50 @@ impl WalReader {
         }
     }
 
+    /// A reader of a log that nobody has opened, by the segments in its directory, over the records that an open would show, those of
+    /// unknown types included.
+    ///
+    /// # Errors
+    /// Whatever an open would refuse, but for unknown types; [`Error::NoLog`] where there is none;
+    /// [`Error::BelowLowWater`] when `from` was truncated.
+    pub(crate) fn of_unopened(
+        dir: Arc<LogDir>,
+        found: &[Entry],
+        from: Option<Lsn>,
+    ) -> Result<WalReader> {
+        let Some(last) = found.last() else {
+            return Err(Error::NoLog {
+                path: dir.path.clone(),
+            });
+        };
+        let tail = Tail::scan(&dir, last)?;
+        let low_water = tail.kept.low_water;
+        let mut live = live_chain(found, low_water)?;
+        live.push_back(Entry {
+            end: tail.end,
+            ..last.clone()
+        });
+        let first = from.unwrap_or(low_water);
+        // Below the very first LSN nothing was ever truncated.
+        if first < low_water && low_water > Lsn::ZERO.next() {
+            return Err(Error::BelowLowWater {
+                asked: first,
+                low_water,
+            });
+        }
+        let snapshot = Snapshot {
+            entries: Catalog::new(live).entries_from(first).cloned().collect(),
+            readable_from: low_water,
+            durable: tail.valid,
+        };
+        Ok(WalReader::new(dir, snapshot, from, Unknown::Show))
+    }
+
+    /// The last record that it will read.
+    pub(crate) fn until(&self) -> Lsn {
+        self.until
+    }
+
     /// How many records were passed over so far, since this version does not know their types
     /// and need not (bit 15 is clear).
     pub fn unknown_skipped(&self) -> u64 {
@@ -114,7 +161,7 @@ impl WalReader {
         let body = segment.body(frame);
         while let Some((header, payload)) = records.next(body) {
             self.last = Lsn::new(header.lsn);
-            if self.last < self.from {
+            if self.last < self.from || header.record_type == FILLER {
                 continue;
             }
             let is_known = RecordType::from_number(header.record_type).is_some();

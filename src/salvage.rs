@@ -19,28 +19,22 @@
 //! LSNs that are missing stay missing: the frame behind says so. Only those above the last record
 //! that was salvaged are given again, by the appends to come.
 
-use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{WalConfig, WalTuning};
 use crate::crypto::KeyRing;
 use crate::env::Env;
-use crate::env::vfs::OpenHow;
 use crate::error::{Error, Result};
+use crate::format::FILLER;
 use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::holds::Holds;
-use crate::format::required::TYPES_MAX;
-use crate::manager::{create_directories, listed, look_into, take_lock};
-use crate::recovery::sync_ancestors;
-use crate::segment::active::Draft;
-use crate::segment::catalog::{LOCK, LogDir, TEMPORARY, UNFINISHED};
-use crate::segment::keys::Keys;
-use crate::segment::transfer::uninterrupted;
+use crate::manager::{listed, look_into};
+use crate::segment::catalog::{LogDir, UNFINISHED_SALVAGE};
+use crate::segment::new_log::NewLog;
+use crate::segment::place::{new_directory, resolved, take_mark};
 use crate::segment::walk::Step;
-use crate::segment::writer::{Kept, NextSegment, Writer};
-use crate::types::{Hold, Lsn, RecordType, TenantId, VShardId};
+use crate::types::{Hold, Lsn};
 use crate::verify::{Progress, Report, inspect};
 
 mod plan;
@@ -134,7 +128,7 @@ pub fn salvage_watched(
             ..progress
         });
     })?;
-    let dir = begin(env, to, keys)?;
+    let dir = new_directory(env, to, keys, UNFINISHED_SALVAGE)?;
     let mut copy = Copy::new(&dir, &plan)?;
     let mut done_bytes = total_bytes / 2;
     for source in &plan.sources {
@@ -146,76 +140,15 @@ pub fn salvage_watched(
         });
     }
     let salvaged = copy.finish(plan.promise, damage)?;
-    dir.remove(&to.join(UNFINISHED))?;
-    dir.sync()?;
+    take_mark(&dir, UNFINISHED_SALVAGE)?;
     Ok(salvaged)
-}
-
-/// What a path really is: without `.`, `..` and symbolic links, as far as it exists. Behind that are
-/// the names of what is still to be made, which are no links.
-fn resolved(env: &Env, path: &Path) -> Result<PathBuf> {
-    let canonical = |path: PathBuf| match uninterrupted(|| env.vfs.canonicalize(&path)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path),
-        found => found.map_err(Error::io("resolve", &path)),
-    };
-    let mut resolved = match path.is_absolute() {
-        true => PathBuf::new(),
-        false => canonical(PathBuf::from("."))?,
-    };
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            // What comes before it has no links any more, so its parent is the one by name.
-            // Source: path_resolution(7), "Dot-dot": it is the parent of the directory arrived at.
-            Component::ParentDir => {
-                resolved.pop();
-            }
-            Component::Prefix(_) | Component::RootDir => resolved.push(component),
-            Component::Normal(name) => {
-                resolved.push(name);
-                resolved = canonical(resolved)?;
-            }
-        }
-    }
-    Ok(resolved)
-}
-
-/// Makes the new directory, locked, with a mark in it that no log opens beside: it is durable before
-/// anything else, and the last to go.
-fn begin(env: Env, to: &Path, keys: Option<KeyRing>) -> Result<Arc<LogDir>> {
-    create_directories(&env, to)?;
-    let names = uninterrupted(|| env.vfs.read_dir(to)).map_err(Error::io("list", to))?;
-    // A lock file alone is what another attempt has left, or what holds an attempt under way.
-    if names.iter().any(|name| name != LOCK) {
-        return Err(Error::Occupied {
-            path: to.to_owned(),
-        });
-    }
-    let lock = take_lock(&env, to)?;
-    let dir = Arc::new(LogDir {
-        env,
-        path: to.to_owned(),
-        keys: Keys::new(keys),
-        _lock: Some(lock),
-    });
-    let path = to.join(UNFINISHED);
-    let how = OpenHow::CreateNew { direct: false };
-    let file =
-        uninterrupted(|| dir.env.vfs.open(&path, how)).map_err(Error::io("create", &path))?;
-    file.sync_all().map_err(Error::final_io("sync", &path))?;
-    dir.sync()?;
-    sync_ancestors(&dir)?;
-    Ok(dir)
 }
 
 /// The new log on its way.
 struct Copy {
-    writer: Writer,
+    log: NewLog,
     low_water: Lsn,
     holds: Holds,
-    // The last record that was copied, or the one before the low-water mark.
-    last: Lsn,
-    required: BTreeSet<u16>,
     records: u64,
     first_lsn: Option<Lsn>,
     gaps: Vec<Gap>,
@@ -231,25 +164,10 @@ impl Copy {
             tuning,
             ..WalConfig::default()
         };
-        let config = config.checked()?;
-        let next = NextSegment::of_new_log(dir)?;
-        let (first, last) = (plan.low_water, plan.low_water.before());
-        let header = next.header(dir, &config, first, last, first)?;
-        let active = Draft::begin(dir, &config, TEMPORARY, header)?.publish(last)?;
-        let next = NextSegment {
-            segment_id: 2,
-            ..next
-        };
-        let kept = Kept {
-            low_water: first,
-            holds: Arc::default(),
-        };
         Ok(Copy {
-            writer: Writer::new(Arc::clone(dir), config, Some(active), next, last, kept),
-            low_water: first,
+            log: NewLog::begin(dir, &config.checked()?, plan.low_water)?,
+            low_water: plan.low_water,
             holds: Holds::default(),
-            last,
-            required: BTreeSet::new(),
             records: 0,
             first_lsn: None,
             gaps: Vec::new(),
@@ -276,7 +194,7 @@ impl Copy {
             }
             // What is below the mark was truncated. LSNs only rise in what a log has written.
             let is_wanted = frame.record_count > 0
-                && frame.first_lsn.max(self.low_water) > self.last
+                && frame.first_lsn.max(self.low_water) > self.log.last()
                 && frame.last_lsn() >= self.low_water;
             if is_wanted {
                 self.take(source, &frame, body)?;
@@ -292,35 +210,22 @@ impl Copy {
             if lsn < self.low_water {
                 continue;
             }
-            if RecordType::is_required(record.record_type) {
-                self.required.insert(record.record_type);
-                if self.required.len() > TYPES_MAX {
-                    return Err(Error::UnknownType {
-                        segment: source.segment.path.clone(),
-                        record_type: record.record_type,
-                    });
-                }
-            }
             self.miss_until(lsn);
-            self.writer.staged.push(
-                lsn,
-                record.record_type,
-                TenantId::new(record.tenant_id),
-                VShardId::new(record.vshard_id),
-                payload,
-            );
-            self.last = lsn;
-            self.first_lsn.get_or_insert(lsn);
-            self.records += 1;
+            self.log.push(&source.segment.path, &record, payload)?;
+            if record.record_type != FILLER {
+                self.first_lsn.get_or_insert(lsn);
+                self.records += 1;
+            }
         }
-        self.writer.write_staged()
+        self.log.write()
     }
 
     /// Notes a gap where `next` does not follow.
     fn miss_until(&mut self, next: Lsn) {
-        if next > self.last.next() {
+        let last = self.log.last();
+        if next > last.next() {
             self.gaps.push(Gap {
-                first: self.last.next(),
+                first: last.next(),
                 last: next.before(),
             });
         }
@@ -328,15 +233,13 @@ impl Copy {
 
     /// Makes the new log durable, as one that was closed.
     fn finish(mut self, promise: Lsn, damage: Report) -> Result<Salvaged> {
-        if self.holds != **self.writer.holds() {
-            self.writer.write_holds(Arc::new(self.holds.clone()))?;
-        }
-        self.writer.seal()?;
         self.miss_until(promise.next());
+        let last = self.log.last();
+        self.log.finish(&self.holds)?;
         Ok(Salvaged {
             records: self.records,
             first_lsn: self.first_lsn,
-            last_lsn: self.first_lsn.map(|_| self.last),
+            last_lsn: self.first_lsn.map(|_| last),
             low_water_lsn: self.low_water,
             gaps: self.gaps,
             holds: listed(&self.holds),

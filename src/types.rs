@@ -180,3 +180,12 @@ pub struct Hold {
     /// From where on.
     pub lsn: Lsn,
 }
+
+/// How far a verification, a salvage or a migration has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of files that were gone through.
+    pub done_bytes: u64,
+    /// Bytes of files there are.
+    pub total_bytes: u64,
+}

@@ -18,7 +18,9 @@ use crate::error::{Error, Result};
 use crate::manager::look_into;
 use crate::segment::catalog::{LOCK, LogDir, Name};
 use crate::segment::chain::survey;
+use crate::segment::evidence::MIGRATED_FROM;
 use crate::types::Lsn;
+pub use crate::types::Progress;
 
 mod inspect;
 
@@ -93,6 +95,9 @@ pub enum OtherKind {
     Superseded,
     /// A segment in the making: the next open removes it, or writes over it.
     Temporary,
+    /// A legacy file that the log was migrated from, or the list of them. The log needs the list as
+    /// long as any of the files is there, and the files no more.
+    Migrated,
     /// Nothing that the log knows; it does not care.
     Stranger,
 }
@@ -155,6 +160,7 @@ impl Finding {
                     | Error::Encrypted { .. }
                     | Error::Plaintext { .. }
                     | Error::Legacy { .. }
+                    | Error::LegacyChanged { .. }
                     | Error::UnknownType { .. }
             )
         )
@@ -173,20 +179,12 @@ impl Finding {
                 | Error::Version { path, .. }
                 | Error::Encrypted { path, .. }
                 | Error::Plaintext { path }
-                | Error::Legacy { path } => (path, 0),
+                | Error::Legacy { path }
+                | Error::LegacyChanged { path } => (path, 0),
                 _ => (Path::new(""), 0),
             },
         }
     }
-}
-
-/// How far a verification or a salvage has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of segment files that were gone through.
-    pub done_bytes: u64,
-    /// Bytes of segment files there are.
-    pub total_bytes: u64,
 }
 
 /// Checks the log in the directory `path`. It reads all of it, with one frame in memory. An
@@ -255,6 +253,8 @@ pub(crate) fn inspect(dir: &LogDir, watch: &mut dyn FnMut(Progress)) -> Result<R
         }
         let kind = match name {
             Name::Temporary => OtherKind::Temporary,
+            Name::LegacySegment { .. } => OtherKind::Migrated,
+            _ if path.file_name().is_some_and(|name| name == MIGRATED_FROM) => OtherKind::Migrated,
             _ => OtherKind::Stranger,
         };
         report.others.push(OtherFile { path, kind });

@@ -243,17 +243,3 @@ fn many_threads_share_syncs_and_each_gets_its_own_lsn() {
     assert_eq!(payloads(&wal).len(), 400);
     assert!(wal.stats().syncs <= 400);
 }
-
-#[test]
-fn files_of_the_legacy_format_are_no_empty_log() {
-    let dir = scratch();
-    std::fs::write(dir.path().join("wal-00000000000000000001.seg"), b"").expect("writes");
-    let refused = WalManager::open_for_testing(dir.path());
-    assert!(matches!(refused, Err(Error::Legacy { .. })));
-    let file = dir.path().join("file");
-    std::fs::write(&file, b"").expect("writes");
-    assert!(matches!(
-        WalManager::open_for_testing(&file),
-        Err(Error::Legacy { .. })
-    ));
-}

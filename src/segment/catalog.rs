@@ -5,7 +5,7 @@
 //! and truncation, and read by readers, all under one lock that they bring along.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,9 @@ pub(crate) const TEMPORARY_COPY: &str = "copy.wal.tmp";
 pub(crate) const LOCK: &str = "LOCK";
 /// The name of the file that stands in a directory while a salvage fills it. It looks almost like
 /// a segment's, so that every version of the log refuses to open what is only half there.
-pub(crate) const UNFINISHED: &str = "unfinished-salvage.wal";
+pub(crate) const UNFINISHED_SALVAGE: &str = "unfinished-salvage.wal";
+/// The same, of a migration.
+pub(crate) const UNFINISHED_MIGRATION: &str = "unfinished-migration.wal";
 
 /// The log's directory, locked, and the world that it is in. The log and its readers share it:
 /// as long as one of them lives, nobody else opens the log.
@@ -73,6 +75,14 @@ impl LogDir {
 
     pub(crate) fn segment_path(&self, id: u64, first_lsn: Lsn) -> PathBuf {
         self.path.join(format!("seg-{id:010}-{first_lsn:020}.wal"))
+    }
+
+    /// All names in the directory, in order.
+    pub(crate) fn names(&self) -> Result<Vec<OsString>> {
+        let names = uninterrupted(|| self.env.vfs.read_dir(&self.path));
+        let mut names = names.map_err(Error::io("list", &self.path))?;
+        names.sort();
+        Ok(names)
     }
 
     /// Makes the directory's entries durable.
@@ -136,7 +146,10 @@ pub(crate) enum Name {
         id: u64,
         first_lsn: Lsn,
     },
-    LegacySegment,
+    /// A segment of the legacy format.
+    LegacySegment {
+        first_lsn: Lsn,
+    },
     Temporary,
     /// It looks like a segment's, but is none.
     Misnamed,
@@ -157,8 +170,9 @@ impl Name {
         let digits = name
             .strip_prefix("wal-")
             .and_then(|rest| rest.strip_suffix(".seg"));
-        if digits.is_some_and(|digits| number(digits, 20).is_some()) {
-            return Name::LegacySegment;
+        if let Some(first_lsn) = digits.and_then(|digits| number(digits, 20)) {
+            let first_lsn = Lsn::new(first_lsn);
+            return Name::LegacySegment { first_lsn };
         }
         match name.starts_with("seg-") || name.ends_with(".wal") {
             true => Name::Misnamed,
@@ -346,7 +360,12 @@ mod tests {
                 first_lsn: Lsn::new(123),
             },
         );
-        check("wal-00000000000000000001.seg", Name::LegacySegment);
+        check(
+            "wal-00000000000000000021.seg",
+            Name::LegacySegment {
+                first_lsn: Lsn::new(21),
+            },
+        );
         check("next.wal.tmp", Name::Temporary);
         check("LOCK", Name::Other);
         check("seg-7-123.wal", Name::Misnamed);

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::catalog::{Entry, LogDir, Name, Segment, UNFINISHED};
+use super::catalog::{Entry, LogDir, Name, Segment, UNFINISHED_MIGRATION, UNFINISHED_SALVAGE};
+use super::evidence::{Evidence, Found, MIGRATED_FROM};
 use super::reader::read_header;
-use super::transfer::uninterrupted;
 use crate::error::{Error, Result};
 use crate::format::frame::NotAFrame;
 use crate::types::Lsn;
@@ -36,9 +36,12 @@ pub(crate) struct Refused {
 /// # Errors
 /// [`Error::Io`] when something can't be read; what is wrong with a file is in the survey.
 pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
-    let names = uninterrupted(|| dir.env.vfs.read_dir(&dir.path));
-    let mut names = names.map_err(Error::io("list", &dir.path))?;
-    names.sort();
+    let names = dir.names()?;
+    let is_migrated = names.iter().any(|name| name == MIGRATED_FROM);
+    let evidence = match is_migrated {
+        true => Evidence::find(dir)?,
+        false => Found::Nothing,
+    };
     let mut survey = Survey {
         sound: Vec::new(),
         refused: Vec::new(),
@@ -56,12 +59,20 @@ pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
                 Err(error @ (Error::Io { .. } | Error::Full { .. })) => return Err(error),
                 Err(error) => error,
             },
-            Name::LegacySegment => Error::Legacy { path: path.clone() },
+            Name::LegacySegment { .. } => match check_legacy(dir, &path, &evidence) {
+                Ok(()) => {
+                    survey.others.push((path, name));
+                    continue;
+                }
+                Err(error @ (Error::Io { .. } | Error::Full { .. })) => return Err(error),
+                Err(error) => error,
+            },
             Name::Misnamed => Error::Foreign {
                 path: path.clone(),
-                why: match file_name == UNFINISHED {
-                    true => "a salvage into this directory did not finish",
-                    false => "its name is almost that of a segment",
+                why: match file_name.to_str() {
+                    Some(UNFINISHED_SALVAGE) => "a salvage into this directory did not finish",
+                    Some(UNFINISHED_MIGRATION) => "a migration into this directory did not finish",
+                    _ => "its name is almost that of a segment",
                 },
             },
             Name::Temporary | Name::Other => {
@@ -89,6 +100,16 @@ pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
         |one, other| one.segment.header.key_id.is_some() && other.segment.header.key_id.is_none(),
     );
     Ok(survey)
+}
+
+/// A legacy segment is in nobody's way once the log was migrated from it.
+fn check_legacy(dir: &LogDir, path: &Path, evidence: &Found) -> Result<()> {
+    match evidence {
+        Found::Evidence(evidence) => evidence.check(dir, path),
+        Found::Nothing | Found::Damaged => Err(Error::Legacy {
+            path: path.to_owned(),
+        }),
+    }
 }
 
 fn log_id(entry: &Entry) -> [u8; 16] {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, OtherFile, OtherKind, Progress, Report, SegmentReport};
 use crate::error::{Error, Result};
+use crate::format::FILLER;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, NotAFrame, Records};
 use crate::format::header::{HEADER_BYTES, SegmentHeader};
 use crate::segment::catalog::{Entry, LogDir};
@@ -305,7 +306,7 @@ impl<'a> Inspection<'a> {
         while let Some((record, _)) = records.next(body) {
             segment.report.records += 1;
             let lsn = Lsn::new(record.lsn);
-            if lsn < self.report.low_water_lsn {
+            if lsn < self.report.low_water_lsn || record.record_type == FILLER {
                 continue;
             }
             self.report.records += 1;

@@ -26,7 +26,7 @@ const FLOORS: [&[&str]; 8] = [
 
 /// What may be imported on one's own floor: the words that all share, and the hand-overs from
 /// recovery to group commit and from there to those who read and drop.
-const BESIDE: [(&str, &str); 9] = [
+const BESIDE: [(&str, &str); 10] = [
     ("config", "error"),
     ("error", "types"),
     ("commit", "recovery"),
@@ -35,6 +35,7 @@ const BESIDE: [(&str, &str); 9] = [
     ("follow", "replay"),
     ("truncation", "commit"),
     ("rotation", "commit"),
+    ("migration", "replay"),
     ("salvage", "verify"),
 ];
 

@@ -24,6 +24,7 @@ pub fn report(report: &Report) -> Value {
         let kind = match other.kind {
             OtherKind::Superseded => "superseded",
             OtherKind::Temporary => "temporary",
+            OtherKind::Migrated => "migrated",
             OtherKind::Stranger => "stranger",
         };
         json!({ "path": other.path.to_string_lossy(), "kind": kind })

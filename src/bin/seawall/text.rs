@@ -39,6 +39,7 @@ pub fn report(report: &Report) -> Vec<String> {
         let kind = match other.kind {
             OtherKind::Superseded => "no longer part of the log, the next open removes it",
             OtherKind::Temporary => "a segment in the making, the next open removes it",
+            OtherKind::Migrated => "the log was migrated from it, and does not need it any more",
             OtherKind::Stranger => "not the log's",
         };
         lines.push(format!("{}: {kind}", other.path.display()));
