@@ -1,0 +1,234 @@
+//! Logs of the legacy format on a real directory, and what opening them must come to.
+
+#![allow(dead_code)] // Each test file uses its own part.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use seawall::env::Env;
+use seawall::{
+    Error, KeyRing, Lsn, RecordHeader, Result, TenantId, VShardId, WalConfig, WalEncryptionKey,
+    WalManager, WalRecord,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/legacy")
+}
+
+/// What a fixture's list says.
+pub struct Fixture {
+    pub records: Vec<WalRecord>,
+}
+
+/// The list of a fixture, by the name of its file or directory.
+pub fn fixture(name: &str) -> Fixture {
+    let list = fixtures().join(name).with_extension("json");
+    let list = std::fs::read_to_string(list).expect("each has one");
+    let list: Value = serde_json::from_str(&list).expect("JSON");
+    let expect = &list["expect"];
+    let records = ["records", "records_plaintext"].map(|name| expect[name].as_array());
+    let records = records.into_iter().flatten().next().expect("a list");
+    let number = |record: &Value, name: &str| record[name].as_u64().expect("a number");
+    let record = |record: &Value| WalRecord {
+        header: RecordHeader {
+            record_type: number(record, "record_type") as u16,
+            lsn: number(record, "lsn"),
+            tenant_id: number(record, "tenant") as u32,
+            vshard_id: number(record, "vshard") as u16,
+        },
+        payload: unhex(record["payload_hex"].as_str().expect("text")),
+    };
+    Fixture {
+        records: records.iter().map(record).collect(),
+    }
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("two digits");
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+/// A ring of the fixtures' keys, the current one first.
+pub fn key_ring(numbers: &[u8]) -> KeyRing {
+    let key = |number: &u8| {
+        let path = fixtures().join(format!("key-{number}.bin"));
+        let bytes = std::fs::read(path).expect("it is there");
+        WalEncryptionKey::from_bytes(&bytes.try_into().expect("32 bytes"))
+    };
+    let (current, previous) = numbers.split_first().expect("at least one");
+    let ring = KeyRing::new(key(current));
+    previous
+        .iter()
+        .fold(ring, |ring, number| ring.with_previous(key(number)))
+}
+
+pub fn records_of(wal: &WalManager) -> Vec<WalRecord> {
+    wal.replay().expect("it can be read")
+}
+
+/// A legacy log in a directory of its own.
+pub struct Old {
+    scratch: TempDir,
+    log: PathBuf,
+    pub keys: Option<KeyRing>,
+}
+
+impl Old {
+    fn new(log: &str) -> Old {
+        let scratch = tempfile::tempdir().expect("a directory");
+        Old {
+            log: scratch.path().join(log),
+            scratch,
+            keys: None,
+        }
+    }
+
+    /// A single file.
+    pub fn of_file(bytes: &[u8]) -> Old {
+        let old = Old::new("log.wal");
+        std::fs::write(&old.log, bytes).expect("writes");
+        old
+    }
+
+    /// A directory with these files.
+    pub fn of_files(files: &[(String, Vec<u8>)]) -> Old {
+        let old = Old::new("log");
+        std::fs::create_dir(&old.log).expect("creates");
+        for (name, bytes) in files {
+            std::fs::write(old.log.join(name), bytes).expect("writes");
+        }
+        old
+    }
+
+    /// A copy of a fixture.
+    pub fn of_fixture(name: &str) -> Old {
+        let path = fixtures().join(name);
+        if !path.is_dir() {
+            return Old::of_file(&std::fs::read(path).expect("it is there"));
+        }
+        let files: Vec<_> = contents(&path).into_iter().collect();
+        Old::of_files(&files)
+    }
+
+    pub fn with_keys(mut self, keys: KeyRing) -> Old {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The path that is opened.
+    pub fn log(&self) -> PathBuf {
+        self.log.clone()
+    }
+
+    pub fn open(&self) -> Result<WalManager> {
+        WalManager::open_in(
+            Env::os(),
+            &self.log,
+            WalConfig::default(),
+            self.keys.clone(),
+        )
+    }
+
+    /// All files, but for locks, with their contents.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        contents(self.scratch.path())
+    }
+
+    /// Opens it three times, and appends: it shows these records, then these and the new ones. The
+    /// old files stay what they were.
+    pub fn check(&self, expect: &[WalRecord], next_lsn: u64) -> WalManager {
+        let before = self.files();
+        let wal = self.open().expect("it is migrated");
+        assert_eq!(records_of(&wal), expect);
+        assert_eq!(wal.next_lsn(), Lsn::new(next_lsn));
+        drop(wal);
+        let wal = self.open().expect("it opens again");
+        assert_eq!(records_of(&wal), expect);
+        let given = wal.append_put(TenantId::new(1), VShardId::new(2), b"new");
+        assert_eq!(given.expect("appends"), Lsn::new(next_lsn));
+        wal.close().expect("closes");
+        drop(wal);
+        let copy = self.fork();
+        let wal = copy.open().expect("and again");
+        let shown = records_of(&wal);
+        assert_eq!(shown[..expect.len()], *expect);
+        assert_eq!(shown.len(), expect.len() + 1);
+        assert_eq!(shown[expect.len()].payload, b"new");
+        drop(wal);
+        let after = self.files();
+        for (name, bytes) in &before {
+            assert!(after.get(name) == Some(bytes), "{name} was changed");
+        }
+        assert!(
+            !after
+                .keys()
+                .any(|name| name.ends_with("unfinished-migration.wal"))
+        );
+        // As it was before the new record.
+        self.put_back(&before);
+        self.open().expect("it is migrated")
+    }
+
+    fn fork(&self) -> Old {
+        let fork = Old::new(
+            self.log
+                .file_name()
+                .and_then(|name| name.to_str())
+                .expect("text"),
+        );
+        copy_all(self.scratch.path(), fork.scratch.path());
+        Old {
+            keys: self.keys.clone(),
+            ..fork
+        }
+    }
+
+    fn put_back(&self, files: &BTreeMap<String, Vec<u8>>) {
+        for name in self
+            .files()
+            .keys()
+            .filter(|name| !files.contains_key(*name))
+        {
+            std::fs::remove_file(self.scratch.path().join(name)).expect("removes");
+        }
+    }
+
+    /// It is refused with this error, twice, and nothing is changed.
+    pub fn check_refused(&self, is_meant: impl Fn(&Error) -> bool) {
+        let before = self.files();
+        for _ in 0..2 {
+            let error = self.open().err().expect("it is refused");
+            assert!(is_meant(&error), "{error:?}");
+            assert!(self.files() == before, "{error:?}");
+        }
+    }
+}
+
+fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("lists") {
+        let path = entry.expect("a name").path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("text")
+            .to_owned();
+        if path.is_dir() {
+            let inside = contents(&path).into_iter();
+            found.extend(inside.map(|(inside, bytes)| (format!("{name}/{inside}"), bytes)));
+        } else if name != "LOCK" {
+            found.insert(name, std::fs::read(&path).expect("reads"));
+        }
+    }
+    found
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for (name, bytes) in contents(from) {
+        let path = to.join(name);
+        std::fs::create_dir_all(path.parent().expect("below")).expect("creates");
+        std::fs::write(path, bytes).expect("writes");
+    }
+}
