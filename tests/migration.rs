@@ -2,9 +2,9 @@
 //!
 //! *Verified:* each fixture of the old writer becomes exactly the records of its list, or the error
 //! that it must be; a second and a third open show the same, and appends go on; what ends a file,
-//! what a double-write buffer may repair, and what it may not; that nothing is clobbered, and that
-//! the old files stay as they are. Random logs are in `migration_random`. *Not verified:* crashes,
-//! for which there is `crash_migration` of the simulator.
+//! that nothing is clobbered, and that the old files stay as they are. What a double-write buffer
+//! repairs, and random logs, are in files of their own. *Not verified:* crashes, for which there is
+//! `crash_migration` of the simulator.
 
 // Directories are laid out, and looked at, from outside.
 #![allow(clippy::disallowed_methods)]
@@ -18,8 +18,8 @@ use std::path::Path;
 
 use seawall::{Error, Lsn, TenantId, VShardId, WalManager, migrate, migrate_dry_run, verify};
 
-use legacy::{NOOP, PUT, copies, encode, file, name, put, record};
-use old_logs::{Old, fixture, key_ring, records_of};
+use legacy::{NOOP, encode, file, name, put, record};
+use old_logs::{Old, check, check_corrupt, encrypted, fixture, key_ring, records_of};
 
 #[test]
 fn each_fixture_becomes_the_records_of_its_list() {
@@ -73,29 +73,6 @@ fn damage_in_an_earlier_file_is_told_with_its_place() {
             lsn,
             ..
         } => (segment, *offset, lsn.as_u64()) == (&path, 82, 3),
-        _ => false,
-    });
-}
-
-/// A directory with these files becomes a log with the records of the lists.
-fn check(files: &[(String, Vec<u8>)], expect: &[seawall::WalRecord], next_lsn: u64) {
-    Old::of_files(files).check(expect, next_lsn);
-}
-
-/// It is refused as corrupt, at this place.
-fn check_corrupt(files: &[(String, Vec<u8>)], name: &str, offset: u64, lsn: u64) {
-    let old = Old::of_files(files);
-    let path = old.log().join(name);
-    old.check_refused(|error| match error {
-        Error::Corrupt {
-            segment,
-            offset: found,
-            lsn: found_lsn,
-            ..
-        } => {
-            assert_eq!((segment, *found, found_lsn.as_u64()), (&path, offset, lsn));
-            true
-        }
         _ => false,
     });
 }
@@ -258,7 +235,7 @@ fn types_that_nobody_knows_are_kept_unless_they_are_required() {
 #[test]
 fn versions_above_1_are_another_format() {
     let versions = |version: u8| {
-        let mut newer = encode(&put(2, 9), None);
+        let mut newer = encode(&put(2, 9));
         newer[4] = version;
         legacy::seal(&mut newer);
         [file(&[put(1, 9)]), newer].concat()
@@ -279,107 +256,9 @@ fn a_file_of_another_format_is_never_an_empty_log() {
         old.check_refused(|error| matches!(error, Error::Foreign { .. }));
         assert!(!old.log().with_extension("d").exists());
     }
-    for bytes in [&b""[..], &[0; 4096], b"WN", &encode(&put(1, 9), None)[..20]] {
+    for bytes in [&b""[..], &[0; 4096], b"WN", &encode(&put(1, 9))[..20]] {
         Old::of_file(bytes).check(&[], 1);
     }
-}
-
-/// Three records, the second damaged by `damage`, with these slots, in an earlier file.
-fn check_repair(damage: impl Fn(&mut [u8]), slots: &[Vec<u8>], is_repaired: bool) {
-    let records = [put(1, 20), put(2, 33), put(3, 10)];
-    let next = put(4, 2);
-    let mut bytes = file(&records);
-    damage(&mut bytes[50..113]);
-    let mut files = vec![
-        (name(1), bytes),
-        (name(4), file(std::slice::from_ref(&next))),
-    ];
-    files.push(("wal-00000000000000000001.dwb".to_owned(), copies(slots)));
-    match is_repaired {
-        true => drop(Old::of_files(&files).check(&[&records[..], &[next]].concat(), 5)),
-        false => check_corrupt(&files, &name(1), 50, 2),
-    }
-}
-
-#[test]
-fn a_damaged_record_is_taken_from_its_copy() {
-    let copy = encode(&put(2, 33), None);
-    let with_others = [
-        encode(&put(1, 20), None),
-        copy.clone(),
-        encode(&put(3, 10), None),
-    ];
-    for at in 0..63 {
-        check_repair(|record| record[at] ^= 0x81, &with_others, true);
-    }
-    // The whole header, or all of it.
-    check_repair(|record| record[..30].fill(0xAA), &with_others, true);
-    check_repair(|record| record.fill(0xAA), &with_others, true);
-    check_repair(|record| record.fill(0), &with_others, true);
-}
-
-#[test]
-fn a_copy_of_another_record_repairs_nothing() {
-    let flip = |record: &mut [u8]| record[40] ^= 1;
-    let mut broken = encode(&put(2, 33), None);
-    broken[45] ^= 1;
-    check_repair(flip, &[broken], false);
-    // The same place, the same length, other bytes: of a life whose tail was cut.
-    let mut other = put(2, 33);
-    other.payload[3] ^= 1;
-    check_repair(flip, &[encode(&other, None)], false);
-    check_repair(flip, &[encode(&put(3, 33), None)], false);
-    check_repair(flip, &[encode(&put(1, 33), None)], false);
-    check_repair(flip, &[], false);
-    let garbage = |record: &mut [u8]| record.fill(0xAA);
-    check_repair(garbage, &[encode(&put(2, 32), None)], false);
-    check_repair(garbage, &[encode(&put(3, 33), None)], false);
-    // Which of two?
-    let two = [encode(&other, None), encode(&put(2, 33), None)];
-    check_repair(garbage, &two, false);
-    let mut wrong_length = copies(&[encode(&put(2, 33), None)]);
-    wrong_length[12] += 1;
-    let mut bytes = file(&[put(1, 20), put(2, 33), put(3, 1)]);
-    bytes[90] ^= 1;
-    let files = [
-        (name(1), bytes),
-        (name(4), Vec::new()),
-        ("wal-00000000000000000001.dwb".to_owned(), wrong_length),
-    ];
-    check_corrupt(&files, &name(1), 50, 2);
-}
-
-#[test]
-fn a_torn_last_record_is_taken_from_its_copy_if_any_of_it_is_there() {
-    let records = [put(1, 20), put(2, 33)];
-    let bytes = file(&records);
-    let dwb = copies(&[encode(&records[0], None), encode(&records[1], None)]);
-    let beside = "wal-00000000000000000001.dwb".to_owned();
-    for len in 50..bytes.len() {
-        let expect = &records[..1 + usize::from(len > 50)];
-        let files = [
-            (name(1), bytes[..len].to_vec()),
-            (beside.clone(), dwb.clone()),
-        ];
-        check(&files, expect, 1 + expect.len() as u64);
-    }
-    // A copy of what should come after the next one is no copy of the next one.
-    let later = copies(&[encode(&put(3, 33), None)]);
-    let files = [(name(1), bytes[..55].to_vec()), (beside, later)];
-    check(&files, &records[..1], 2);
-}
-
-#[test]
-fn a_single_file_has_its_copies_beside_it() {
-    let records = [put(1, 20), put(2, 33), put(3, 3)];
-    let mut bytes = file(&records);
-    bytes[60] ^= 4;
-    let old = Old::of_file(&bytes);
-    let dwb = copies(&[encode(&records[1], None)]);
-    std::fs::write(old.log().with_extension("dwb"), dwb).expect("writes");
-    let found = migrate_dry_run(&old.log(), None).expect("it can be read");
-    assert_eq!((found.records, found.repaired, found.cut_bytes), (3, 1, 0));
-    old.check(&records, 4);
 }
 
 #[test]
@@ -387,10 +266,10 @@ fn plain_records_may_stand_beside_encrypted_ones() {
     let (one, two) = ([1; 32], [2; 32]);
     let records = [put(1, 3), put(2, 40), put(3, 0), put(4, 9)];
     let bytes = [
-        encode(&records[0], None),
-        encode(&records[1], Some(&one)),
-        encode(&records[2], Some(&two)),
-        encode(&records[3], Some(&one)),
+        encode(&records[0]),
+        encrypted(&records[1], &one),
+        encrypted(&records[2], &two),
+        encrypted(&records[3], &one),
     ]
     .concat();
     let ring = seawall::KeyRing::new(seawall::WalEncryptionKey::from_bytes(&two))
@@ -531,5 +410,4 @@ fn a_copy_elsewhere_leaves_the_source_alone() {
         let refused = migrate_dry_run(nothing, None);
         assert!(matches!(refused, Err(Error::NoLog { .. })));
     }
-    assert_eq!(PUT, seawall::RecordType::Put as u16);
 }

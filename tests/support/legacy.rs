@@ -3,8 +3,6 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
 use seawall::{RecordHeader, WalRecord};
 
 pub const HEADER_BYTES: usize = 30;
@@ -33,8 +31,8 @@ pub fn record(lsn: u64, record_type: u16, payload: Vec<u8>) -> WalRecord {
     }
 }
 
-/// The bytes of a record, encrypted if there is a key.
-pub fn encode(record: &WalRecord, key: Option<&[u8; 32]>) -> Vec<u8> {
+/// The bytes of a record in plain.
+pub fn encode(record: &WalRecord) -> Vec<u8> {
     let header = &record.header;
     let mut bytes = vec![0; HEADER_BYTES];
     bytes[0..4].copy_from_slice(&0x5359_4E57u32.to_le_bytes());
@@ -43,35 +41,22 @@ pub fn encode(record: &WalRecord, key: Option<&[u8; 32]>) -> Vec<u8> {
     bytes[8..16].copy_from_slice(&header.lsn.to_le_bytes());
     bytes[16..20].copy_from_slice(&header.tenant_id.to_le_bytes());
     bytes[20..22].copy_from_slice(&header.vshard_id.to_le_bytes());
-    let mut payload = record.payload.clone();
-    if let Some(key) = key {
-        let cipher = Aes256Gcm::new_from_slice(key).expect("a key of 32 bytes");
-        let mut nonce = [0; 12];
-        nonce[..8].copy_from_slice(&header.lsn.to_le_bytes());
-        let nonce = Nonce::from(nonce);
-        let tag = cipher.encrypt_inout_detached(&nonce, &bytes, payload.as_mut_slice().into());
-        payload.extend_from_slice(&tag.expect("it can be sealed"));
-        bytes[7] |= 0x40;
-    }
-    bytes[22..26].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&payload);
+    bytes.extend_from_slice(&record.payload);
     seal(&mut bytes);
     bytes
 }
 
-/// Gives a record the checksum that it should have.
+/// Gives a record the length and the checksum that it should have.
 pub fn seal(record: &mut [u8]) {
     let (header, payload) = record.split_at_mut(HEADER_BYTES);
+    header[22..26].copy_from_slice(&(payload.len() as u32).to_le_bytes());
     let checksum = crc32c::crc32c_append(crc32c::crc32c(&header[..26]), payload);
     header[26..].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// A file of records in plain.
 pub fn file(records: &[WalRecord]) -> Vec<u8> {
-    records
-        .iter()
-        .flat_map(|record| encode(record, None))
-        .collect()
+    records.iter().flat_map(encode).collect()
 }
 
 /// A segment's name.
