@@ -240,6 +240,55 @@ fn salvage_tells_the_holds() {
     assert_eq!(salvaged["holds"][0]["lsn"], 1);
 }
 
+fn fixture(name: &str) -> String {
+    format!("{}/tests/legacy/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn migrate_makes_a_new_log_of_an_old_one() {
+    let target = tempfile::tempdir().expect("a directory");
+    let new = path(&target.path().join("new")).to_owned();
+    let torn = fixture("segmented-torn-tail");
+    let dry = seawall(&["migrate", &torn, "--dry-run", "--json"]);
+    assert_eq!(code(&dry), 0, "{}", text(&dry.stderr));
+    let found: Value = serde_json::from_slice(&dry.stdout).expect("JSON");
+    assert_eq!(found["next_lsn"], 40);
+    assert!(!Path::new(&new).exists());
+    let words = seawall(&["migrate", &torn, &new]);
+    assert_eq!(code(&words), 0, "{}", text(&words.stderr));
+    let lines: Vec<&str> = text(&words.stdout).lines().collect();
+    assert!(
+        lines[0].ends_with("bytes of torn tail cut off"),
+        "{lines:?}"
+    );
+    let last = "migrated: 39 records, lsn 1 to 39, low-water mark 1, next lsn 40";
+    assert_eq!(lines[1..], [last]);
+    assert_eq!(code(&seawall(&["verify", &new])), 0);
+    refuse(&["migrate", &torn, &new], 1, "is not empty");
+}
+
+#[test]
+fn migrate_tells_what_is_in_its_way() {
+    let target = tempfile::tempdir().expect("a directory");
+    let new = path(&target.path().join("new")).to_owned();
+    let damaged = fixture("segmented-mid-corruption");
+    refuse(&["migrate", &damaged, &new], 3, "offset 82, lsn 3");
+    let sealed = fixture("segmented-encrypted");
+    refuse(&["migrate", &sealed, &new], 4, "no key was given");
+    refuse(&["migrate", &sealed], 2, "required");
+    refuse(&["migrate", "/nothing", &new], 1, "holds no log");
+    assert!(!Path::new(&new).exists());
+    let key = target.path().join("key");
+    std::fs::copy(fixture("key-1.bin"), &key).expect("copies");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&key, private).expect("it is ours");
+    let done = seawall(&["migrate", &sealed, &new, "--key", path(&key)]);
+    assert_eq!(code(&done), 0, "{}", text(&done.stderr));
+    refuse(&["dump", &new], 4, "encrypted");
+    let dumped = seawall(&["dump", &new, "--key", path(&key)]);
+    assert_eq!(text(&dumped.stdout).lines().count(), 44);
+}
+
 #[test]
 fn a_closed_pipe_is_no_error() {
     // More than a pipe holds, so that the command meets the closed end. The log is not opened here:
@@ -270,6 +319,7 @@ fn the_help_teaches() {
         &["verify", "--help"],
         &["dump", "-h"],
         &["salvage", "-h"],
+        &["migrate", "--help"],
     ] {
         let output = seawall(arguments);
         assert_eq!(code(&output), 0);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use seawall::env::Env;
+use seawall::migration::{migrate_dry_run_watched, migrate_watched};
 use seawall::salvage::salvage_watched;
 use seawall::verify::verify_watched;
 use seawall::{Error, KeyRing, Lsn, Verdict, WalEncryptionKey, dump};
@@ -22,7 +23,8 @@ const FOREIGN: u8 = 4;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  intact; a torn tail is ordinary after a crash and counts as intact. For salvage: the new log
-     is whole and durable, whatever the damaged one had lost
+     is whole and durable, whatever the damaged one had lost. For migrate: it is whole and durable,
+     or, with --dry-run, nothing stands in its way
   1  could not be done: an I/O error, the log is in use, there is nothing there
   2  wrong usage
   3  damaged: bytes that were durable are not what they were
@@ -36,6 +38,7 @@ Examples:
   seawall dump /var/lib/node/wal | head         the first records
   seawall dump /var/lib/node/wal --from 12000 --json
   seawall salvage /var/lib/node/wal /var/lib/node/wal-salvaged
+  seawall migrate /var/lib/node/old.wal /var/lib/node/wal --dry-run
   seawall verify /var/lib/node/wal --key new.key --key old.key
 
 A log must not be in use meanwhile. Nothing is ever written into DIR, so a read-only copy will do.
@@ -100,6 +103,26 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Copy a log of the format before version 1 into a new one.
+    ///
+    /// An open of the old path does this by itself, beside the old files. This is for whoever wants
+    /// the new log elsewhere, or wants to know first what would come of it. The old files are only
+    /// read. They may be encrypted: give their keys, and the first one seals the new log. If it is
+    /// interrupted, the new directory can't be opened: remove it and begin again.
+    #[command(after_help = EXIT_CODES)]
+    Migrate {
+        /// The old log: a file, or a directory of wal-*.seg.
+        source: PathBuf,
+        /// The new log's directory; missing or empty. Not needed with --dry-run.
+        #[arg(required_unless_present = "dry_run")]
+        target: Option<PathBuf>,
+        /// Read all of it and tell what would come of it; write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Print the outcome as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Why the command ends early.
@@ -130,6 +153,8 @@ impl Trouble {
                 | Error::Encrypted { .. }
                 | Error::Plaintext { .. }
                 | Error::Legacy { .. }
+                | Error::LegacyChanged { .. }
+                | Error::NoKeyOpens { .. }
                 | Error::UnknownType { .. },
             ) => FOREIGN,
             Trouble::Log(_) | Trouble::Output(_) => NOT_DONE,
@@ -181,6 +206,15 @@ impl Cli {
             } => run_dump(dir, *from, keys, *json, *payload_bytes, output),
             Command::Salvage { dir, new_dir, json } => {
                 run_salvage(dir, new_dir, keys, *json, output)
+            }
+            Command::Migrate {
+                source,
+                target,
+                dry_run,
+                json,
+            } => {
+                let target = target.as_deref().filter(|_| !dry_run);
+                run_migrate(source, target, keys, *json, output)
             }
         }
     }
@@ -262,6 +296,33 @@ fn run_salvage(
         true => output.line(&json::salvaged(&salvaged).to_string())?,
         false => {
             for line in text::salvaged(&salvaged) {
+                output.line(&line)?;
+            }
+        }
+    }
+    Ok(INTACT)
+}
+
+/// Migrates into `target`; without one it only looks.
+fn run_migrate(
+    source: &Path,
+    target: Option<&Path>,
+    keys: Option<KeyRing>,
+    as_json: bool,
+    output: &mut Output,
+) -> Result<u8, Trouble> {
+    let mut watch = Watch::new("migrate");
+    let mut show = |progress| watch.show(progress);
+    let migrated = match target {
+        Some(target) => migrate_watched(Env::os(), source, target, keys, &mut show),
+        None => migrate_dry_run_watched(Env::os(), source, keys, &mut show),
+    };
+    watch.finish();
+    let migrated = migrated?;
+    match as_json {
+        true => output.line(&json::migrated(&migrated).to_string())?,
+        false => {
+            for line in text::migrated(&migrated, target.is_none()) {
                 output.line(&line)?;
             }
         }

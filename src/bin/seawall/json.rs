@@ -1,7 +1,7 @@
 //! What programs read: the same in JSON.
 
 use seawall::verify::OtherKind;
-use seawall::{Error, Finding, Lsn, RecordType, Report, Salvaged, WalRecord};
+use seawall::{Error, Finding, Lsn, Migrated, RecordType, Report, Salvaged, WalRecord};
 use serde_json::{Value, json};
 
 use crate::text::{hex, verdict};
@@ -84,6 +84,20 @@ pub fn salvaged(salvaged: &Salvaged) -> Value {
         "gaps": gaps.collect::<Vec<Value>>(),
         "holds": holds.collect::<Vec<Value>>(),
         "findings": findings(&salvaged.damage),
+    })
+}
+
+/// What came out of a migration, or would.
+pub fn migrated(migrated: &Migrated) -> Value {
+    json!({
+        "records": migrated.records,
+        "first_lsn": number(migrated.first_lsn),
+        "last_lsn": number(migrated.last_lsn),
+        "next_lsn": migrated.next_lsn.as_u64(),
+        "low_water_lsn": migrated.low_water_lsn.as_u64(),
+        "noops": migrated.noops,
+        "repaired": migrated.repaired,
+        "cut_bytes": migrated.cut_bytes,
     })
 }
 

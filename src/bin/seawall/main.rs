@@ -1,6 +1,6 @@
-//! The command `seawall`: looks at a log's directory, and salvages a damaged one.
+//! The command `seawall`: looks at a log's directory, salvages a damaged one, migrates an old one.
 //!
-//! It uses the library as anybody would, and writes to no log but the new one of a salvage.
+//! It uses the library as anybody would, and writes to no log but the new one of a salvage or a migration.
 
 mod cli;
 mod json;

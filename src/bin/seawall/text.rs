@@ -1,7 +1,7 @@
 //! What people read: reports and records in lines.
 
 use seawall::verify::{OtherKind, SegmentReport};
-use seawall::{Finding, Lsn, RecordType, Report, Salvaged, Verdict, WalRecord};
+use seawall::{Finding, Lsn, Migrated, RecordType, Report, Salvaged, Verdict, WalRecord};
 
 /// A verification's report.
 pub fn report(report: &Report) -> Vec<String> {
@@ -105,6 +105,33 @@ pub fn salvaged(salvaged: &Salvaged) -> Vec<String> {
         "salvaged: {}, low-water mark {}",
         records(salvaged.records, salvaged.first_lsn, salvaged.last_lsn),
         salvaged.low_water_lsn
+    ));
+    lines
+}
+
+/// What came out of a migration, or would.
+pub fn migrated(migrated: &Migrated, is_dry_run: bool) -> Vec<String> {
+    let counts = [
+        (
+            migrated.repaired,
+            "damaged records taken from the double-write buffer",
+        ),
+        (migrated.noops, "records of type Noop left behind"),
+        (migrated.cut_bytes, "bytes of torn tail cut off"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let mut lines: Vec<String> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    lines.push(format!(
+        "{}: {}, low-water mark {}, next lsn {}",
+        match is_dry_run {
+            true => "to be migrated",
+            false => "migrated",
+        },
+        records(migrated.records, migrated.first_lsn, migrated.last_lsn),
+        migrated.low_water_lsn,
+        migrated.next_lsn
     ));
     lines
 }
