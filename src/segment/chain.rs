@@ -102,16 +102,6 @@ pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
     Ok(survey)
 }
 
-/// A legacy segment is in nobody's way once the log was migrated from it.
-fn check_legacy(dir: &LogDir, path: &Path, evidence: &Found) -> Result<()> {
-    match evidence {
-        Found::Evidence(evidence) => evidence.check(dir, path),
-        Found::Nothing | Found::Damaged => Err(Error::Legacy {
-            path: path.to_owned(),
-        }),
-    }
-}
-
 fn log_id(entry: &Entry) -> [u8; 16] {
     entry.segment.header.log_id
 }
@@ -140,6 +130,16 @@ impl Survey {
             kept.push(entry);
         }
         self.sound = kept;
+    }
+}
+
+/// A legacy segment is in nobody's way once the log was migrated from it.
+fn check_legacy(dir: &LogDir, path: &Path, evidence: &Found) -> Result<()> {
+    match evidence {
+        Found::Evidence(evidence) => evidence.check(dir, path),
+        Found::Nothing | Found::Damaged => Err(Error::Legacy {
+            path: path.to_owned(),
+        }),
     }
 }
 
