@@ -9,6 +9,8 @@
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
+#[path = "support/legacy.rs"]
+mod legacy;
 #[path = "corpus/seeds.rs"]
 mod seeds;
 
@@ -54,4 +56,9 @@ fn frames_of_the_corpus_decode_or_are_refused() {
 #[test]
 fn directories_of_the_corpus_open_or_are_refused() {
     check("open_directory", fuzz::open_directory::check);
+}
+
+#[test]
+fn old_logs_of_the_corpus_are_migrated_or_refused() {
+    check("migrate_legacy", fuzz::migrate_legacy::check);
 }

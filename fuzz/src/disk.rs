@@ -58,6 +58,12 @@ impl Disk {
             .collect()
     }
 
+    /// What a file holds, if it is there.
+    pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        let files = self.files.lock();
+        files.get(path).map(|content| content.lock().clone())
+    }
+
     /// The world with this disk; randomness is a count, and time stands still.
     pub fn env(&self) -> Env {
         Env {

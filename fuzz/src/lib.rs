@@ -5,5 +5,6 @@
 
 pub mod decode_frame;
 pub mod disk;
+pub mod migrate_legacy;
 pub mod open_directory;
 pub mod structured;

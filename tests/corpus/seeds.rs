@@ -13,6 +13,7 @@ use seawall::{Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
 use crate::fuzz::decode_frame::{OFFSET, segment};
 use crate::fuzz::disk::Disk;
 use crate::fuzz::structured::segment_name;
+use crate::legacy;
 
 type Seed = (&'static str, Vec<u8>);
 
@@ -282,12 +283,104 @@ fn directories() -> Vec<Seed> {
     ]
 }
 
+/// A file of a legacy log as the target reads it: so many right checksums, a length, bytes.
+fn old_file(right: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.len() as u16;
+    [&[right][..], &length.to_le_bytes(), bytes].concat()
+}
+
+fn old_record(lsn: u64, record_type: u16, payload: &[u8]) -> Vec<u8> {
+    let header = seawall::RecordHeader {
+        record_type,
+        lsn,
+        tenant_id: 3,
+        vshard_id: 4,
+    };
+    let payload = payload.to_vec();
+    legacy::encode(&seawall::WalRecord { header, payload })
+}
+
+/// Logs of the legacy format: see the modes of `migrate_legacy`.
+fn old_logs() -> Vec<Seed> {
+    let three = [
+        old_record(1, 0x8001, b"one"),
+        old_record(2, 0x8002, b"two"),
+        old_record(4, 30, b""),
+    ];
+    let all = three.concat();
+    let with = |mode: &[u8], file: &[u8]| [mode, file].concat();
+    let copy = [&[1, three[1].len() as u8][..], &three[1]].concat();
+    let mut damaged = all.clone();
+    damaged[40] ^= 1;
+    let mut blank = all.clone();
+    blank[33..66].fill(0);
+    let last = old_file(9, &old_record(5, 0x8001, b"five"));
+    let two = |first: &[u8]| [&[34, 0, 4][..], &last, &old_file(9, first)].concat();
+    let noop = old_record(5, 0, b"nothing");
+    let encrypted = old_record(1, 0xC001, &[9; 20]);
+    vec![
+        ("a_directory_of_one_file", with(&[2, 0], &old_file(9, &all))),
+        ("a_directory_of_two_files", two(&all)),
+        ("a_directory_with_a_missing_file", two(&three[0])),
+        (
+            "a_truncated_log_of_before",
+            with(&[2, 7], &old_file(9, &old_record(9, 0x8001, b"x"))),
+        ),
+        ("a_single_file", with(&[3], &old_file(9, &all))),
+        (
+            "a_single_file_of_another_kind",
+            with(&[1], &old_file(0, b"nothing of the sort, at length")),
+        ),
+        (
+            "a_torn_old_log",
+            with(&[2, 0], &old_file(2, &all[..all.len() - 1])),
+        ),
+        (
+            "an_old_log_padded_with_zeros",
+            with(&[2, 0], &old_file(9, &[&all[..], &[0; 90]].concat())),
+        ),
+        (
+            "a_noop_at_the_end",
+            with(&[2, 0], &old_file(9, &[&all[..], &noop].concat())),
+        ),
+        (
+            "an_old_log_on_a_full_disk",
+            with(&[18, 9, 0], &old_file(9, &all)),
+        ),
+        (
+            "an_encrypted_record_without_its_key",
+            with(&[6, 0], &old_file(9, &encrypted)),
+        ),
+        (
+            "an_unknown_type_that_may_be_passed_over",
+            with(&[2, 0], &old_file(9, &old_record(1, 0x0FFF, b"x"))),
+        ),
+        (
+            "an_unknown_type_that_is_required",
+            with(&[2, 0], &old_file(9, &old_record(1, 0x8FFF, b"x"))),
+        ),
+        (
+            "a_damaged_record_with_its_copy",
+            with(&[8, 0], &with(&copy, &old_file(0, &damaged)[1..])),
+        ),
+        (
+            "a_blank_record_with_its_copy",
+            with(&[8, 0], &with(&copy, &old_file(0, &blank)[1..])),
+        ),
+        (
+            "a_damaged_record_without_its_copy",
+            with(&[0, 0], &old_file(0, &damaged)[1..]),
+        ),
+    ]
+}
+
 #[test]
 #[ignore = "writes the corpus, which is committed"]
 fn write_the_corpus() {
     for (target, seeds) in [
         ("decode_frame", frames()),
         ("open_directory", directories()),
+        ("migrate_legacy", old_logs()),
     ] {
         let directory = crate::directory(target);
         std::fs::create_dir_all(&directory).expect("creates");
