@@ -41,7 +41,7 @@
 //! [`WalManager`] (`manager.rs`) speaks to group commit (`commit.rs`), which drives the segment
 //! writer (`segment/`); `recovery.rs` finds the end of the log at open; `replay.rs` reads;
 //! `truncation.rs` drops. Without opening a log, [`mod@verify`] checks it, [`mod@dump`] shows its
-//! records, and [`mod@salvage`] copies what is left of a damaged one. [`mod@format`] is the bytes, [`mod@env`] the one door to files, locks, clock
+//! records, and [`mod@salvage`] copies what is left of a damaged one. [`mod@migration`] makes a log of one of the legacy format. [`mod@format`] is the bytes, [`mod@env`] the one door to files, locks, clock
 //! and randomness.
 
 pub mod config;

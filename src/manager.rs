@@ -40,6 +40,11 @@ pub struct WalManager {
 impl WalManager {
     /// Opens or creates the log in the directory `path` with default sizes.
     ///
+    /// A log of the legacy format is migrated: segments in the directory where they are, and a single
+    /// file at `path` into the directory `path.with_extension("d")`, where every later open of the
+    /// same path finds it. The old files are only read, and may be removed afterwards; see
+    /// [`mod@crate::migration`].
+    ///
     /// When it returns, everything that replay will show is durable.
     ///
     /// # Errors
