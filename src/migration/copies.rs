@@ -139,6 +139,6 @@ impl Damage<'_> {
         }
         // Zeros from here on are the ordinary end of a file.
         let is_end = !is_blank && header.lsn() == last + 1;
-        Ok(is_end && self.window.nonzero_from(behind)?.is_none())
+        Ok(is_end && self.window.nonzero_within(behind, u64::MAX)?.is_none())
     }
 }

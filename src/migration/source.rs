@@ -236,7 +236,7 @@ impl<'a> SourceReader<'a> {
         let mut window = self.window.take().expect("a file is open");
         let left = window.file_bytes() - offset;
         self.tally.done_bytes += left;
-        if window.nonzero_from(offset)?.is_none() {
+        if window.nonzero_within(offset, u64::MAX)?.is_none() {
             return Ok(());
         }
         let why = match read_record(&mut window, offset, &mut self.payload)? {

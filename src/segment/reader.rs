@@ -1,23 +1,19 @@
 //! Reading a segment frame by frame, until a stop whose reason is known.
 //!
-//! A read error is an error, never the end of the segment. Nothing is allocated on the word of
-//! a length that goes beyond the file.
+//! A read error is an error, never the end of the segment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::catalog::{LogDir, Segment};
 use super::transfer::read_full;
+use super::window::Window;
 use crate::crypto::SegmentKey;
 use crate::env::vfs::File;
 use crate::error::{Error, Result};
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, NotAFrame};
 use crate::format::header::{HEADER_BYTES, NotAHeader, SegmentHeader};
 use crate::types::Lsn;
-
-/// Files are read in pieces of at least this many bytes: large enough that a call costs
-/// little, small enough that a streaming replay stays small.
-const READ_BYTES: u64 = 256 << 10;
 
 /// What is wrong with a segment whose frames end before they should.
 pub(crate) const ENDS_EARLY: &str = "the segment ends early";
@@ -89,16 +85,10 @@ impl Promise {
 
 /// A cursor over the frames of one segment.
 pub(crate) struct FrameReader {
-    file: Arc<dyn File>,
-    path: PathBuf,
+    window: Window,
     header: SegmentHeader,
     key: Option<Arc<SegmentKey>>,
-    // The file's length when the reader was made; what is appended later is not looked at.
-    file_bytes: u64,
     offset: u64,
-    // A piece of the file: `window` holds the bytes from `window_start` on.
-    window: Vec<u8>,
-    window_start: u64,
     // The body of the last frame, where it is sealed in the file.
     opened: Vec<u8>,
 }
@@ -142,16 +132,11 @@ impl FrameReader {
         header: &SegmentHeader,
         key: Option<Arc<SegmentKey>>,
     ) -> Result<FrameReader> {
-        let file_bytes = file.len().map_err(Error::io("measure", path))?;
         Ok(FrameReader {
-            file,
-            path: path.to_owned(),
+            window: Window::new(file, path)?,
             header: *header,
             key,
-            file_bytes,
             offset: u64::from(header.block_bytes),
-            window: Vec::new(),
-            window_start: 0,
             opened: Vec::new(),
         })
     }
@@ -162,9 +147,7 @@ impl FrameReader {
     /// # Errors
     /// When the file can't be measured.
     pub(crate) fn refresh(&mut self) -> Result<()> {
-        self.window.clear();
-        self.file_bytes = self.file.len().map_err(Error::io("measure", &self.path))?;
-        Ok(())
+        self.window.refresh()
     }
 
     /// The offset of the next frame in bytes.
@@ -179,7 +162,7 @@ impl FrameReader {
     }
 
     pub(crate) fn file_bytes(&self) -> u64 {
-        self.file_bytes
+        self.window.file_bytes()
     }
 
     /// The header of the file that is being read.
@@ -188,7 +171,7 @@ impl FrameReader {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.window.path()
     }
 
     /// Reads the frame at the cursor and moves behind it; its body is then [`FrameReader::body`].
@@ -201,12 +184,11 @@ impl FrameReader {
         let bytes = FRAME_HEADER_BYTES as u64 + u64::from(frame.body_bytes);
         let padded = frame.file_bytes(&self.header);
         // A frame without all of its padding is not whole: the next one could not follow it.
-        if padded > self.file_bytes - offset || !self.fill(offset, bytes)? {
+        if padded > self.file_bytes() - offset || !self.window.fill(offset, bytes)? {
             let why = NotAFrame::Short;
             return Ok(Err(Stop { offset, why }));
         }
-        let at = (offset - self.window_start) as usize;
-        let stored = &self.window[at..at + bytes as usize];
+        let stored = self.window.held(offset, bytes);
         let key = self.key.as_deref();
         match frame.open_body(stored, &self.header, key, &mut self.opened) {
             Ok(_) => {
@@ -228,8 +210,8 @@ impl FrameReader {
     /// That frame as it stands in the file, header and all, without its padding.
     pub(crate) fn stored(&self, frame: &FrameHeader) -> &[u8] {
         let start = self.offset - frame.file_bytes(&self.header);
-        let at = (start - self.window_start) as usize;
-        &self.window[at..at + FRAME_HEADER_BYTES + frame.body_bytes as usize]
+        let bytes = FRAME_HEADER_BYTES as u64 + u64::from(frame.body_bytes);
+        self.window.held(start, bytes)
     }
 
     /// The header of a frame at `offset`, its body unread. A header in the page or sector that
@@ -238,22 +220,19 @@ impl FrameReader {
         &mut self,
         offset: u64,
     ) -> Result<std::result::Result<FrameHeader, NotAFrame>> {
-        if !self.fill(offset, FRAME_HEADER_BYTES as u64)? {
+        let bytes = FRAME_HEADER_BYTES as u64;
+        if !self.window.fill(offset, bytes)? {
             return Ok(Err(NotAFrame::Short));
         }
-        let at = (offset - self.window_start) as usize;
-        Ok(FrameHeader::decode(
-            &self.window[at..],
-            &self.header,
-            offset,
-        ))
+        let held = self.window.held(offset, bytes);
+        Ok(FrameHeader::decode(held, &self.header, offset))
     }
 
     /// What the headers of frames at any block boundary from `offset` on promise: true wherever
     /// they stand.
     pub(crate) fn promise_from(&mut self, mut offset: u64) -> Result<Promise> {
         let mut promise = Promise::default();
-        while offset < self.file_bytes {
+        while offset < self.file_bytes() {
             if let Ok(frame) = self.header_at(offset)? {
                 promise = promise.or(Promise::of_frame(&frame));
             }
@@ -264,38 +243,6 @@ impl FrameReader {
 
     /// The first byte in `from..to` that is not zero, if the file has one there.
     pub(crate) fn nonzero_within(&mut self, from: u64, to: u64) -> Result<Option<u64>> {
-        let mut at = from;
-        while at < to.min(self.file_bytes) {
-            let len = READ_BYTES.min(to.min(self.file_bytes) - at);
-            if !self.fill(at, len)? {
-                break; // The file has become shorter meanwhile.
-            }
-            let start = (at - self.window_start) as usize;
-            let bytes = &self.window[start..start + len as usize];
-            if let Some(index) = bytes.iter().position(|&byte| byte != 0) {
-                return Ok(Some(at + index as u64));
-            }
-            at += len;
-        }
-        Ok(None)
-    }
-
-    /// Gets the bytes `offset..offset + len` into the window; `false` when the file is shorter.
-    fn fill(&mut self, offset: u64, len: u64) -> Result<bool> {
-        if offset + len > self.file_bytes {
-            return Ok(false);
-        }
-        let window_end = self.window_start + self.window.len() as u64;
-        if offset >= self.window_start && offset + len <= window_end {
-            return Ok(true);
-        }
-        let wanted = len.max(READ_BYTES).min(self.file_bytes - offset) as usize;
-        self.window.resize(wanted, 0);
-        self.window_start = offset;
-        let count = read_full(&*self.file, offset, &mut self.window);
-        let count = count.inspect_err(|_| self.window.clear());
-        let count = count.map_err(Error::io("read", &self.path))?;
-        self.window.truncate(count);
-        Ok(count as u64 >= len)
+        self.window.nonzero_within(from, to)
     }
 }

@@ -45,21 +45,26 @@ impl Window {
         self.file_bytes
     }
 
-    /// The bytes `offset..offset + len`, or fewer where the file ends before.
-    pub(crate) fn at(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
-        let len = len.min(self.file_bytes.saturating_sub(offset));
-        if len == 0 {
-            return Ok(&[]);
-        }
-        if offset < self.start || offset + len > self.start + self.bytes.len() as u64 {
-            self.load(offset, len)?;
-        }
-        let from = (offset - self.start) as usize;
-        let to = (from + len as usize).min(self.bytes.len());
-        Ok(&self.bytes[from..to])
+    /// Looks at the file anew: it may have grown, and what was read of its end, while it was
+    /// being written, may be of no worth.
+    ///
+    /// # Errors
+    /// When the file can't be measured.
+    pub(crate) fn refresh(&mut self) -> Result<()> {
+        self.bytes.clear();
+        self.file_bytes = self.file.len().map_err(Error::io("measure", &self.path))?;
+        Ok(())
     }
 
-    fn load(&mut self, offset: u64, len: u64) -> Result<()> {
+    /// Gets the bytes `offset..offset + len` into the window; `false` when the file is shorter.
+    pub(crate) fn fill(&mut self, offset: u64, len: u64) -> Result<bool> {
+        if offset + len > self.file_bytes {
+            return Ok(false);
+        }
+        let end = self.start + self.bytes.len() as u64;
+        if offset >= self.start && offset + len <= end {
+            return Ok(true);
+        }
         let wanted = len.max(READ_BYTES).min(self.file_bytes - offset) as usize;
         self.bytes.resize(wanted, 0);
         self.start = offset;
@@ -67,21 +72,39 @@ impl Window {
         let count = count.inspect_err(|_| self.bytes.clear());
         let count = count.map_err(Error::io("read", &self.path))?;
         self.bytes.truncate(count);
-        Ok(())
+        Ok(count as u64 >= len)
     }
 
-    /// The first byte from `from` on that is not zero, if the file has one there.
-    pub(crate) fn nonzero_from(&mut self, from: u64) -> Result<Option<u64>> {
+    /// The bytes that [`Window::fill`] has got last, or a part of them.
+    pub(crate) fn held(&self, offset: u64, len: u64) -> &[u8] {
+        let from = (offset - self.start) as usize;
+        &self.bytes[from..from + len as usize]
+    }
+
+    /// The bytes `offset..offset + len`, or fewer where the file ends before.
+    pub(crate) fn at(&mut self, offset: u64, len: u64) -> Result<&[u8]> {
+        let len = len.min(self.file_bytes.saturating_sub(offset));
+        Ok(match self.fill(offset, len)? {
+            true if len > 0 => self.held(offset, len),
+            // The file has become shorter meanwhile: what was read of it is not used.
+            _ => &[],
+        })
+    }
+
+    /// The first byte in `from..to` that is not zero, if the file has one there.
+    pub(crate) fn nonzero_within(&mut self, from: u64, to: u64) -> Result<Option<u64>> {
         let mut at = from;
-        loop {
-            let bytes = self.at(at, READ_BYTES)?;
-            if bytes.is_empty() {
-                return Ok(None);
+        while at < to.min(self.file_bytes) {
+            let len = READ_BYTES.min(to.min(self.file_bytes) - at);
+            if !self.fill(at, len)? {
+                break; // The file has become shorter meanwhile.
             }
-            if let Some(index) = bytes.iter().position(|&byte| byte != 0) {
+            let nonzero = self.held(at, len).iter().position(|&byte| byte != 0);
+            if let Some(index) = nonzero {
                 return Ok(Some(at + index as u64));
             }
-            at += bytes.len() as u64;
+            at += len;
         }
+        Ok(None)
     }
 }
