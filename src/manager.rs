@@ -50,8 +50,9 @@ impl WalManager {
     /// # Errors
     /// [`Error::Locked`] when another handle has it open; [`Error::Corrupt`], [`Error::Foreign`],
     /// [`Error::Version`], [`Error::Encrypted`] or [`Error::Legacy`] when the directory does not
-    /// hold an intact log that this version can read; [`Error::DirectIoRefused`] when the file
-    /// system can't bypass the page cache; [`Error::Io`] or [`Error::Full`] from the operating
+    /// hold an intact log that this version can read; what else stands in the way of a migration, as
+    /// for [`crate::migrate`], and [`Error::LegacyChanged`] when an old file was written to after it;
+    /// [`Error::DirectIoRefused`] when the file system can't bypass the page cache; [`Error::Io`] or [`Error::Full`] from the operating
     /// system. In all cases no record was changed or removed, and opening again is safe.
     pub fn open(path: &Path, use_direct_io: bool) -> Result<WalManager> {
         WalManager::open_with_segment_size(path, use_direct_io, 0)

@@ -48,6 +48,30 @@ fn each_encrypted_fixture_does_with_its_keys() {
 }
 
 #[test]
+fn with_keys_no_payload_is_written_in_plain() {
+    for name in [
+        "segmented-encrypted",
+        "segmented-plain",
+        "legacy-encrypted.wal",
+    ] {
+        let old = Old::of_fixture(name).with_keys(key_ring(&[1]));
+        let before = old.files();
+        drop(old.open().expect("it is migrated"));
+        let needle = b"key1=value1";
+        for (name, bytes) in old.files() {
+            let is_plain = bytes.windows(needle.len()).any(|window| window == needle);
+            assert!(!is_plain || before.contains_key(&name), "{name}");
+        }
+        let refused = WalManager::open_for_testing(&old.log());
+        assert!(matches!(refused, Err(Error::Encrypted { .. })));
+        assert_eq!(
+            records_of(&old.open().expect("opens")),
+            fixture(name).records
+        );
+    }
+}
+
+#[test]
 fn without_the_right_keys_nothing_is_written() {
     for (name, keys) in [
         ("legacy-encrypted.wal", None),
