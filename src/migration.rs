@@ -41,7 +41,7 @@
 //! A file may have a double-write buffer, with the extension `dwb`: 12 bytes, then up to 64 slots
 //! of 65570 bytes, each a record's length, header and payload.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,6 +63,9 @@ mod source;
 
 use build::{Legacy, Passes};
 use source::{Source, Tally};
+
+/// What is wrong with a list of the old files that can't be read.
+const DAMAGED: &str = "nothing tells what this log was migrated from";
 
 /// What a migration found in the old log, and put into the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,7 +294,7 @@ pub(crate) fn find_home(env: &Env, path: &Path, keys: Option<&KeyRing>) -> Resul
                 why: "a migration into this directory did not finish, and the old file is gone",
             });
         }
-        Found::Damaged => return Err(damaged(&dir)),
+        Found::Damaged => return Err(no_evidence(&dir, DAMAGED)),
         Found::Nothing => false,
     };
     Ok(match is_migrated {
@@ -322,6 +325,12 @@ pub(crate) fn settle(dir: &Arc<LogDir>, config: &WalConfig, file: Option<&Path>)
         false => Found::Nothing,
     };
     if let Found::Evidence(evidence) = found {
+        let is_segment = |name: &OsString| matches!(Name::of(name), Name::Segment { .. });
+        // A migration leaves at least one. A new log in its place would begin with LSN 1 again.
+        if !names.iter().any(is_segment) {
+            let why = "the log that was migrated is not there any more";
+            return Err(no_evidence(dir, why));
+        }
         return take_over(dir, &evidence, source.as_ref(), is_marked);
     }
     let Some(source) = source else {
@@ -331,7 +340,7 @@ pub(crate) fn settle(dir: &Arc<LogDir>, config: &WalConfig, file: Option<&Path>)
     if is_marked {
         clear(dir)?;
     } else if matches!(found, Found::Damaged) {
-        return Err(damaged(dir));
+        return Err(no_evidence(dir, DAMAGED));
     } else if file.is_some() && names.iter().any(|name| name != LOCK) {
         return Err(Error::Occupied {
             path: dir.path.clone(),
@@ -427,11 +436,12 @@ fn is_taken_for_a_segment(name: &OsStr) -> bool {
     matches!(Name::of(name), Name::Segment { .. } | Name::Misnamed)
 }
 
-fn damaged(dir: &LogDir) -> Error {
+/// The list of the old files is damaged, or a list of nothing.
+fn no_evidence(dir: &LogDir, why: &'static str) -> Error {
     Error::Corrupt {
         segment: dir.path.join(MIGRATED_FROM),
         offset: 0,
         lsn: Lsn::ZERO,
-        why: "nothing tells what this log was migrated from",
+        why,
     }
 }

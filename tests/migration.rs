@@ -335,6 +335,23 @@ fn the_old_files_may_be_removed_when_they_were_migrated() {
 }
 
 #[test]
+fn a_migrated_log_that_is_gone_is_no_new_one() {
+    let records = [put(1, 3), put(2, 40)];
+    for old in [
+        Old::of_files(&[(name(1), file(&records))]),
+        Old::of_file(&file(&records)),
+    ] {
+        let wal = old.check(&records, 3);
+        let segments = wal.list_segments();
+        drop(wal);
+        for segment in segments {
+            std::fs::remove_file(segment.path).expect("removes");
+        }
+        old.check_refused(|error| matches!(error, Error::Corrupt { .. }));
+    }
+}
+
+#[test]
 fn nothing_is_clobbered() {
     let records = [put(1, 3), put(2, 40)];
     // Segments beside legacy segments, and nothing that tells why.
