@@ -74,6 +74,11 @@ named_enum! {
         Holds = "holds",
         /// A log needs the keys that it names, and no others. Contract 20.
         Keys = "keys",
+        /// A derived key and a nonce never meet two messages; all is sealed as documented, under a
+        /// salt that is durable. Contract 18, 19.
+        Nonces = "nonces",
+        /// No byte of an encrypted log has a canary in it. Contract 20.
+        Plaintext = "plaintext",
         /// A second opener is refused and changes nothing. Contract 23.
         OneWriter = "one-writer",
         /// A reader beside the writer sees a durable, consistent snapshot. Contract 24.
@@ -129,7 +134,7 @@ impl Property {
             | Property::Watermark
             | Property::Evidence => Class::Durability,
             Property::Progress => Class::Liveness,
-            Property::Keys => Class::Crypto,
+            Property::Keys | Property::Nonces | Property::Plaintext => Class::Crypto,
             Property::Panic => Class::Panic,
             Property::Determinism => Class::Determinism,
             Property::Vacuity => Class::Vacuity,

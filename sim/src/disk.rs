@@ -39,7 +39,7 @@ use crate::choice::Stream;
 pub use counts::{CallKind, Counts, Fault};
 pub use dir::Ino;
 pub use errno::Errno;
-pub use gate::{Call, Fate, Gate, OpenGate};
+pub use gate::{Call, Fate, Gate, OpenGate, Written};
 pub use image::{Entry, Image};
 pub use io::FdId;
 pub use knobs::{Knobs, Lie, SyncErrorMode, SyncNames};
@@ -217,6 +217,21 @@ impl Disk {
     fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq
+    }
+
+    /// The first `len` bytes of a file as readers see them, or as many of them as are stored.
+    ///
+    /// # Panics
+    /// When it is no file.
+    pub fn beginning(&self, ino: Ino, len: usize) -> &[u8] {
+        let stored = self.file(ino).cur.stored();
+        &stored[..len.min(stored.len())]
+    }
+
+    /// What is stored of each file, those without a name included, as readers see it or saw it last:
+    /// right after a power cut there is nothing else.
+    pub fn stored(&self) -> impl Iterator<Item = (Ino, &[u8])> {
+        self.files().map(|(ino, file)| (ino, file.cur.stored()))
     }
 
     fn files(&self) -> impl Iterator<Item = (Ino, &FileNode)> {

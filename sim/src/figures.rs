@@ -2,6 +2,7 @@
 
 use crate::checker::Tally;
 use crate::disk::Counts;
+use crate::ledger;
 use crate::named::named_enum;
 use crate::scenario::Damage;
 
@@ -56,6 +57,8 @@ pub struct Figures {
     pub segments_reencrypted: u64,
     /// Keys that the log let go.
     pub keys_retired: u64,
+    /// What the ledger has in it.
+    pub ledger: ledger::Size,
     /// Append calls made.
     pub appends: u64,
     /// Records whose durability was acknowledged.
@@ -93,6 +96,7 @@ impl Figures {
         self.rotations += other.rotations;
         self.segments_reencrypted += other.segments_reencrypted;
         self.keys_retired += other.keys_retired;
+        self.ledger.add(&other.ledger);
         self.appends += other.appends;
         self.acked += other.acked;
         self.steps += other.steps;

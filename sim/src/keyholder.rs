@@ -9,17 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use seawall::{KeyRing, WalEncryptionKey};
 
 thread_local! {
-    /// Made once: their ids are hashes, and every life needs them.
     static KEYS: RefCell<BTreeMap<u32, WalEncryptionKey>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The bytes of the key with this number.
+pub fn key_bytes(number: u32) -> [u8; 32] {
+    let mut bytes = [0x5e; 32];
+    bytes[..4].copy_from_slice(&number.to_le_bytes());
+    bytes
 }
 
 /// The key with this number.
 pub fn key(number: u32) -> WalEncryptionKey {
-    let make = || {
-        let mut bytes = [0x5e; 32];
-        bytes[..4].copy_from_slice(&number.to_le_bytes());
-        WalEncryptionKey::from_bytes(&bytes)
-    };
+    let make = || WalEncryptionKey::from_bytes(&key_bytes(number));
+    // The same few in every run: each is made once.
     KEYS.with_borrow_mut(|keys| keys.entry(number).or_insert_with(make).clone())
 }
 
@@ -48,6 +51,11 @@ impl Keyholder {
         let others = self.kept.iter().filter(|&&other| other != current);
         let ring = KeyRing::new(key(current));
         Some(others.fold(ring, |ring, &other| ring.with_previous(key(other))))
+    }
+
+    /// The current key.
+    pub fn current(&self) -> Option<u32> {
+        self.current
     }
 
     /// All that are kept.

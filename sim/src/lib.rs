@@ -6,6 +6,7 @@ pub mod decoy;
 pub mod disk;
 pub mod figures;
 pub mod keyholder;
+pub mod ledger;
 pub mod model;
 pub mod mutants;
 mod named;

@@ -12,6 +12,7 @@ use seawall::{RecordType, WalRecord};
 
 use crate::checker::{Property, Violation};
 use crate::decoy;
+use crate::ledger::{CANARY, CANARY_EVERY, CANARY_PAYLOAD_MIN};
 
 /// The number of an append call over a whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,12 @@ impl AppendId {
             into.extend_from_slice(&word.to_le_bytes());
         }
         into.truncate(plain_len);
+        // No byte of an encrypted log may have these; see the ledger.
+        for part in into.chunks_mut(CANARY_EVERY) {
+            if let Some(place) = part.get_mut(CANARY.len()..CANARY_PAYLOAD_MIN) {
+                place.copy_from_slice(&CANARY);
+            }
+        }
         if payload.is_decoy {
             decoy::fill(number >> 16, len, into);
         }

@@ -89,6 +89,8 @@ impl Runner<'_> {
     }
 
     fn report(mut self, violation: Option<Violation>) -> Report {
+        // What was handed over comes before all that it led to.
+        let sealed = self.world.ledger(|ledger| ledger.check());
         let (at_the_gate, violation_there) = self.world.take_findings();
         // A violation leaves a life in its middle; the disk must outlive what leads to it.
         self.session.following.forget_stoppers();
@@ -104,9 +106,10 @@ impl Runner<'_> {
         self.figures.rotations = self.session.rotations.get();
         self.figures.segments_reencrypted = self.session.segments_reencrypted.get();
         self.figures.keys_retired = self.session.keys_retired.get();
+        self.figures.ledger = self.world.ledger(|ledger| ledger.size());
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
-            violation: violation.or(violation_there),
+            violation: sealed.err().or(violation).or(violation_there),
             trace: trace::finish(),
             figures: self.figures,
         }
@@ -160,12 +163,20 @@ impl Runner<'_> {
         let env = self.world.env();
         let keys = self.session.keys.borrow_mut().begin_life(life.key);
         let is_encrypted = keys.is_some();
+        self.world.ledger(|ledger| {
+            let keys = self.session.keys.borrow();
+            ledger.begin_life(keys.current());
+            for number in keys.kept() {
+                ledger.know(number);
+            }
+        });
         let shown = OnceCell::new();
         let outcome = self.schedule(life, 0, 1, &|_| {
             let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
                 .and_then(|opened| show(wal.get_or_init(|| opened)));
             assert!(shown.set(opened).is_ok(), "the task runs once");
         });
+        self.world.ledger(|ledger| ledger.check())?;
         progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
         let Some(shown) = shown.into_inner() else {
             return Ok(Opened::Crashed);
@@ -233,6 +244,7 @@ impl Runner<'_> {
         });
         session.following.begin(0);
         self.figures.steps += Scheduler::of_this_thread().steps();
+        self.world.ledger(|ledger| ledger.check())?;
         match self.session.violation.take() {
             Some(violation) => Err(violation),
             None => {
@@ -329,6 +341,7 @@ impl Runner<'_> {
             trace::line(|| format!("life {} is over: {text}", self.figures.lives));
             trace::mix_bytes(text.as_bytes());
         });
+        self.world.scan();
     }
 
     /// The faults stop: from now on everything has to work.

@@ -12,7 +12,8 @@ use seawall::env::entropy::Entropy;
 
 use crate::checker::{Tally, Violation, truncation};
 use crate::choice::{Choices, Purpose, Stream};
-use crate::disk::{Call, CallKind, Disk, Fate, Fault, Gate, Knobs, Mode, SimVfs};
+use crate::disk::{Call, CallKind, Disk, Fate, Fault, Gate, Ino, Knobs, Mode, SimVfs, Written};
+use crate::ledger::Ledger;
 use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
 use crate::sched::clock::VirtualClock;
@@ -50,12 +51,20 @@ struct Watch {
 /// The gate in front of the disk.
 struct Warden {
     watch: Cell<Watch>,
+    ledger: SharedLedger,
     vfs: OnceLock<Weak<SimVfs>>,
+}
+
+/// What was ever sealed in a run, on whichever disk.
+#[derive(Clone, Default)]
+struct SharedLedger {
+    ledger: Arc<Cell<Ledger>>,
 }
 
 /// A world with one disk, for all lives of a run.
 pub struct World {
     warden: Arc<Warden>,
+    ledger: SharedLedger,
     vfs: Arc<SimVfs>,
     entropy: Arc<SimEntropy>,
     choices: Choices,
@@ -64,8 +73,10 @@ pub struct World {
 impl World {
     /// A world with an empty disk.
     pub fn new(knobs: &Knobs, choices: Choices) -> World {
+        let ledger = SharedLedger::default();
         let warden = Arc::new(Warden {
             watch: Cell::default(),
+            ledger: ledger.clone(),
             vfs: OnceLock::new(),
         });
         let faults = choices.stream(Purpose::Faults, 0);
@@ -75,6 +86,7 @@ impl World {
         assert!(known.is_ok(), "a gate belongs to one disk");
         World {
             warden,
+            ledger,
             vfs,
             entropy: Arc::new(SimEntropy {
                 stream: Cell::new(choices.stream(Purpose::Entropy, 0)),
@@ -152,10 +164,22 @@ impl World {
         self.warden.lock().cuts
     }
 
+    /// Reaches the ledger of all that was sealed here and on all forks.
+    pub fn ledger<T>(&self, reach: impl FnOnce(&mut Ledger) -> T) -> T {
+        reach(&mut self.ledger.lock())
+    }
+
+    /// Scans all that is on the disk for what an encrypted log must not have there.
+    pub fn scan(&self) {
+        self.with_disk(|disk| self.ledger.lock().scan(disk));
+    }
+
     /// What the gate itself has seen: checks made, and the first that failed.
     pub fn take_findings(&self) -> (Tally, Option<Violation>) {
         let mut watch = self.warden.lock();
-        (std::mem::take(&mut watch.tally), watch.violation.take())
+        let mut tally = std::mem::take(&mut watch.tally);
+        tally.add(&self.ledger(Ledger::take_tally));
+        (tally, watch.violation.take())
     }
 }
 
@@ -196,6 +220,12 @@ impl Watch {
             Counted::Calls => self.calls == number,
             Counted::Changes => is_change && self.changes == number,
         }
+    }
+}
+
+impl SharedLedger {
+    fn lock(&self) -> impl std::ops::DerefMut<Target = Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -259,6 +289,14 @@ impl Gate for Warden {
 
     fn cut(&self) -> ! {
         Scheduler::of_this_thread().cut()
+    }
+
+    fn wrote(&self, disk: &Disk, written: Written<'_>) {
+        self.ledger.lock().wrote(disk, &written, false);
+    }
+
+    fn synced(&self, disk: &Disk, ino: Ino) {
+        self.ledger.lock().synced(disk, ino);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The disk asks before each call, and does as it is told; it decides nothing itself.
 
+use super::Disk;
 use super::counts::CallKind;
 use super::dir::Ino;
 
@@ -33,12 +34,31 @@ pub enum Fate {
     CutAfter,
 }
 
+/// Bytes that were handed to the disk, whatever became of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// For this file.
+    pub ino: Ino,
+    /// The name under which it was opened, for people.
+    pub name: &'a str,
+    /// Where they belong in it.
+    pub offset: u64,
+    /// All of them.
+    pub bytes: &'a [u8],
+    /// How many the disk took; `None` where the call failed.
+    pub count: Option<usize>,
+}
+
 /// What stands between a call and the disk. Implemented by the world.
 pub trait Gate: Send + Sync {
     /// Before each call: other tasks may run here. Returns what happens to this call.
     fn arrive(&self, call: Call) -> Fate;
     /// The power is cut or the process dies now; the calling task never runs again.
     fn cut(&self) -> !;
+    /// After each write. The disk is at hand, and only through this reference.
+    fn wrote(&self, _: &Disk, _: Written<'_>) {}
+    /// After each sync of a file that returned `Ok`, in the same way.
+    fn synced(&self, _: &Disk, _: Ino) {}
 }
 
 /// A gate that lets every call through, for a disk without a scheduler.

@@ -15,7 +15,7 @@ use super::Disk;
 use super::counts::CallKind;
 use super::dir::Ino;
 use super::errno::Errno;
-use super::gate::Call;
+use super::gate::{Call, Written};
 use super::io::FdId;
 use super::vfs::{Extent, Shared, State};
 
@@ -47,6 +47,12 @@ impl SimFile {
         let generation = Some(self.generation);
         self.shared.perform(call, generation, name, body, code)
     }
+
+    fn sync(&self, disk: &mut Disk, names: bool, faults: &mut Stream) -> Result<(), Errno> {
+        disk.faulty_sync(self.fd, names, faults)?;
+        self.shared.gate.synced(disk, self.ino);
+        Ok(())
+    }
 }
 
 impl File for SimFile {
@@ -71,10 +77,19 @@ impl File for SimFile {
             range,
             |disk, faults, extent| {
                 trace::mix_bytes(buf);
-                match extent {
+                let result = match extent {
                     Extent::Whole => disk.faulty_write(self.fd, offset, buf, faults),
                     Extent::Part => disk.write_within(self.fd, offset, buf, faults),
-                }
+                };
+                let written = Written {
+                    ino: self.ino,
+                    name: &self.name,
+                    offset,
+                    bytes: buf,
+                    count: result.ok(),
+                };
+                self.shared.gate.wrote(disk, written);
+                result
             },
             |&count| count as u64,
         )
@@ -84,7 +99,7 @@ impl File for SimFile {
         self.call(
             CallKind::SyncData,
             (0, 0),
-            |disk, faults, _| disk.faulty_sync(self.fd, false, faults),
+            |disk, faults, _| self.sync(disk, false, faults),
             |()| 0,
         )
     }
@@ -93,7 +108,7 @@ impl File for SimFile {
         self.call(
             CallKind::SyncAll,
             (0, 0),
-            |disk, faults, _| disk.faulty_sync(self.fd, true, faults),
+            |disk, faults, _| self.sync(disk, true, faults),
             |()| 0,
         )
     }

@@ -33,7 +33,7 @@ pub(super) struct Shared {
     // Not `env::sync::Mutex`: that one is a scheduling point, and the gate is one already.
     #[allow(clippy::disallowed_types)]
     state: std::sync::Mutex<State>,
-    gate: Arc<dyn Gate>,
+    pub(super) gate: Arc<dyn Gate>,
     dead: AtomicBool,
 }
 

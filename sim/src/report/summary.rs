@@ -9,7 +9,7 @@ use super::promises;
 use crate::campaign::{Campaign, Summary};
 use crate::checker::{Class, Property};
 use crate::disk::{CallKind, Fault, Strategy};
-use crate::figures::Verdict;
+use crate::figures::{Figures, Verdict};
 use crate::scenario::Damage;
 
 /// A campaign that is over, with what it cost.
@@ -89,6 +89,15 @@ impl Outcome<'_> {
             figures.rotations,
             figures.segments_reencrypted,
             figures.keys_retired
+        ));
+        let ledger = figures.ledger;
+        line(format!(
+            "ledger: {} pairs of key and nonce, {} frames and {} headers opened, {} MB scanned as written, {} MB on the disk",
+            ledger.nonces,
+            ledger.frames,
+            ledger.headers,
+            ledger.scanned >> 20,
+            ledger.scanned_on_disk >> 20
         ));
         line(list(
             "power cuts",
@@ -171,6 +180,7 @@ impl Outcome<'_> {
             "reads_over_truncation": figures.reads_over_truncation,
             "tails_stopped": figures.tails_stopped,
             "tails_ended_under_load": figures.tails_ended_under_load,
+            "encryption": encryption(figures),
             "power_cuts": disk.power_cuts,
             "power_cuts_lossy": disk.power_cuts_lossy,
             "kills": disk.kills,
@@ -191,6 +201,21 @@ impl Outcome<'_> {
             "recoveries_per_cpu_second": self.recoveries_per_cpu_second(),
         })
     }
+}
+
+fn encryption(figures: &Figures) -> Value {
+    let ledger = figures.ledger;
+    json!({
+        "recoveries": figures.encrypted,
+        "rotations": figures.rotations,
+        "segments_reencrypted": figures.segments_reencrypted,
+        "keys_retired": figures.keys_retired,
+        "ledger_nonces": ledger.nonces,
+        "ledger_frames": ledger.frames,
+        "ledger_headers": ledger.headers,
+        "scanned_bytes": ledger.scanned,
+        "scanned_bytes_on_disk": ledger.scanned_on_disk,
+    })
 }
 
 fn list<T: Copy>(

@@ -13,10 +13,17 @@ impl Client<'_> {
 
     pub(super) fn rotate(&self, number: u32) -> Result<Flow, Violation> {
         self.keys(|keys| keys.begin_rotation(number));
+        self.world.ledger(|ledger| {
+            ledger.know(number);
+            ledger.expect(None);
+        });
         let result = self.call("rotate_key", || self.wal.rotate_key_to(key(number)))?;
         self.keys(|keys| keys.end_rotation(number, result.is_ok()));
         if let Err(error) = result {
             return self.after_error(&error);
+        }
+        if self.is_alone {
+            self.world.ledger(|ledger| ledger.expect(Some(number)));
         }
         self.session.rotations.set(self.session.rotations.get() + 1);
         self.tally(|tally| tally.evaluated(Property::Keys));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use seawall::env::Env;
 use seawall::env::entropy::Entropy;
 
-use super::{Cell, SimEntropy, World};
+use super::{Cell, SharedLedger, SimEntropy, World};
 use crate::choice::{Purpose, Stream};
-use crate::disk::{Disk, Knobs, OpenGate, SimVfs};
+use crate::disk::{Call, Disk, Fate, Gate, Ino, Knobs, SimVfs, Written};
 use crate::sched::clock::VirtualClock;
 
 pub mod damage;
@@ -19,6 +19,27 @@ mod newer;
 pub struct Fork {
     vfs: Arc<SimVfs>,
     entropy: Arc<SimEntropy>,
+}
+
+/// A gate that lets every call through, before the eyes of the world's ledger.
+struct Aside(SharedLedger);
+
+impl Gate for Aside {
+    fn arrive(&self, _: Call) -> Fate {
+        Fate::Run
+    }
+
+    fn cut(&self) -> ! {
+        panic!("nothing cuts a fork off");
+    }
+
+    fn wrote(&self, disk: &Disk, written: Written<'_>) {
+        self.0.lock().wrote(disk, &written, true);
+    }
+
+    fn synced(&self, disk: &Disk, ino: Ino) {
+        self.0.lock().synced(disk, ino);
+    }
 }
 
 impl World {
@@ -34,7 +55,7 @@ impl World {
         // Without faults nothing is ever drawn from it.
         let faults = self.choices.stream(Purpose::Faults, 0);
         Fork {
-            vfs: SimVfs::new(disk, Arc::new(OpenGate), faults),
+            vfs: SimVfs::new(disk, Arc::new(Aside(self.ledger.clone())), faults),
             entropy: Arc::new(SimEntropy {
                 stream: Cell::new(entropy),
             }),
