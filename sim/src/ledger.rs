@@ -27,7 +27,7 @@ mod plaintext;
 pub use plaintext::{CANARY, CANARY_EVERY, CANARY_PAYLOAD_MIN};
 
 use keys::{Master, SegmentKeys};
-use layout::{HEADER_BYTES, Header, Identity, SealedFrame, TAG_BYTES};
+use layout::{HEADER_BYTES, Header, Identity, SealedFrame, TAG_BYTES, is_zero};
 
 /// What a ledger has in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,28 @@ struct Segment {
     /// A digest of the message, by the nonce's counter: GCM's tag is one, since for one key and
     /// nonce it is a polynomial of ciphertext and authenticated data at a secret point, and it was
     /// proven here to be that. Two messages have the same one with a chance of 2^-100 or so.
-    messages: BTreeMap<u64, [u8; TAG_BYTES]>,
+    /// In the order of counters.
+    messages: Vec<(u64, [u8; TAG_BYTES])>,
+}
+
+impl Segment {
+    /// Enters a message; returns the one that is there, if one is.
+    fn enter(&mut self, counter: u64, tag: [u8; TAG_BYTES]) -> Option<[u8; TAG_BYTES]> {
+        // Nearly always it is the highest one so far.
+        let above = self
+            .messages
+            .iter()
+            .rev()
+            .take_while(|known| known.0 > counter);
+        let at = self.messages.len() - above.count();
+        match at.checked_sub(1).map(|below| self.messages[below]) {
+            Some((known, message)) if known == counter => Some(message),
+            _ => {
+                self.messages.insert(at, (counter, tag));
+                None
+            }
+        }
+    }
 }
 
 /// The rest of a write that fell short.
@@ -196,7 +217,10 @@ impl Ledger {
             format!("a segment in plain begins in {}", written.name)
         })?;
         match (header, written.offset) {
-            (None, _) => Err(wrong(written, "no header is in front of it, and it is none")),
+            (None, _) => Err(wrong(
+                written,
+                "no header is in front of it, and it is none",
+            )),
             (Some(header), 0) => self.judge_header(written, &header),
             (Some(header), _) => self.judge_frame(written, &header, is_aside),
         }
@@ -220,7 +244,7 @@ impl Ledger {
         self.size.headers += 1;
         let bytes = written.bytes;
         let is_padded = bytes.len() == header.block;
-        if !is_padded || bytes[HEADER_BYTES..].iter().any(|&byte| byte != 0) {
+        if !is_padded || !is_zero(&bytes[HEADER_BYTES..]) {
             return Err(wrong(written, "it is a header with something behind it"));
         }
         let identity = header.identity;
@@ -230,7 +254,7 @@ impl Ledger {
         let segment = self.segments.entry(identity).or_insert_with(|| Segment {
             keys: SegmentKeys::derive(master, &identity),
             is_durable: false,
-            messages: BTreeMap::new(),
+            messages: Vec::new(),
         });
         match segment.keys.is_checked(bytes) {
             true => Ok(()),
@@ -261,7 +285,7 @@ impl Ledger {
                 "the salt that its key comes from is not durable",
             ));
         }
-        match segment.messages.insert(frame.counter, frame.tag) {
+        match segment.enter(frame.counter, frame.tag) {
             None => self.size.nonces += 1,
             Some(known) if known == frame.tag => return Ok(()),
             Some(_) => {
@@ -270,7 +294,9 @@ impl Ledger {
                 return Err(wrong(written, &story));
             }
         }
-        let is_current = self.current.is_none_or(|current| current == identity.key_id);
+        let is_current = self
+            .current
+            .is_none_or(|current| current == identity.key_id);
         ensure(Property::Keys, is_aside || is_current, || {
             let (name, key_id) = (written.name, identity.key_id);
             format!("a frame of {name} is sealed under key {key_id:016x}, not the current one")
@@ -303,7 +329,7 @@ impl Ledger {
 
 /// The header at the beginning of a file, as a reader sees it.
 fn header_on(disk: &Disk, ino: Ino) -> Option<Header> {
-    Header::parse(disk.beginning(ino, HEADER_BYTES))
+    Header::recognize(disk.beginning(ino, HEADER_BYTES))
 }
 
 fn wrong(written: &Written<'_>, story: &str) -> Violation {

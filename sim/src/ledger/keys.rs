@@ -50,10 +50,11 @@ pub struct SegmentKeys {
 impl SegmentKeys {
     /// Derives them.
     pub fn derive(master: &Master, identity: &Identity) -> SegmentKeys {
-        let mut info = b"seawall segment v1".to_vec();
-        info.extend_from_slice(&identity.log);
-        info.extend_from_slice(&identity.number.to_le_bytes());
-        info.extend_from_slice(&identity.key_id.to_le_bytes());
+        let mut info = [0; 18 + 32];
+        info[..18].copy_from_slice(b"seawall segment v1");
+        info[18..34].copy_from_slice(&identity.log);
+        info[34..42].copy_from_slice(&identity.number.to_le_bytes());
+        info[42..].copy_from_slice(&identity.key_id.to_le_bytes());
         let mut derived = [0; 64];
         Hkdf::<Sha256>::new(Some(&identity.salt), &master.bytes)
             .expand(&info, &mut derived)

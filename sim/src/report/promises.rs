@@ -69,7 +69,11 @@ pub fn broken(summary: &Summary) -> Vec<String> {
     expect("segment", "encrypted anew", figures.segments_reencrypted);
     let ledger = figures.ledger;
     expect("ledger", "pairs of key and nonce", ledger.nonces);
-    expect("ledger", "frames written again", ledger.frames - ledger.nonces);
+    expect(
+        "ledger",
+        "frames written again",
+        ledger.frames - ledger.nonces,
+    );
     expect("bytes", "scanned as they were written", ledger.scanned);
     expect("bytes", "scanned on the disk", ledger.scanned_on_disk);
     expect("open", "with another configuration", figures.reshaped);
