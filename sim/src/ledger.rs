@@ -131,9 +131,18 @@ impl Ledger {
         master.id
     }
 
-    /// From now on this key is the current one; `None` while it may be another.
-    pub fn expect(&mut self, current: Option<u32>) {
-        self.current = current.map(|number| self.know(number));
+    /// A rotation to this key begins: until it is over, any may be the current one.
+    pub fn begin_rotation(&mut self, number: u32) {
+        self.know(number);
+        self.current = None;
+    }
+
+    /// It has succeeded. Beside others that rotate, too, nobody knows whose key is the current one.
+    pub fn end_rotation(&mut self, number: u32, is_alone: bool) {
+        // One that was in plain is so no longer.
+        self.is_encrypted = true;
+        let id = self.know(number);
+        self.current = is_alone.then_some(id);
     }
 
     /// What it has in it.
@@ -159,7 +168,7 @@ impl Ledger {
 
     /// Bytes were handed to the disk. `is_aside`: by a log that may have other keys current.
     pub fn wrote(&mut self, disk: &Disk, written: &Written<'_>, is_aside: bool) {
-        if !self.is_encrypted || self.violation.is_some() {
+        if self.violation.is_some() {
             return;
         }
         let judged = match self.is_rest(written) {
@@ -172,10 +181,7 @@ impl Ledger {
 
     /// A sync of this file has returned `Ok`.
     pub fn synced(&mut self, disk: &Disk, ino: Ino) {
-        if !self.is_encrypted {
-            return;
-        }
-        let header = header_on(disk, ino);
+        let header = header_on(disk, ino).filter(Header::is_sealed);
         let segment = header.and_then(|header| self.segments.get_mut(&header.identity));
         if let Some(segment) = segment {
             segment.is_durable = true;
@@ -207,23 +213,24 @@ impl Ledger {
             0 => Header::parse(written.bytes),
             _ => header_on(disk, written.ino),
         };
-        let is_plain = header.is_some_and(|header| header.identity.key_id == 0);
-        if is_plain && written.offset > 0 {
-            // Of the log's past in plain. What stands in its place is written again, or nothing.
+        if let Some(header) = header.filter(Header::is_sealed) {
+            self.scan_written(written)?;
+            return match written.offset {
+                0 => self.judge_header(written, &header),
+                _ => self.judge_frame(written, &header, is_aside),
+            };
+        }
+        // Not before the log is encrypted; and not of segments from before it was: what an open
+        // writes again in its place.
+        let is_of_the_past = header.is_some() && written.offset > 0;
+        if !self.is_encrypted || is_of_the_past {
             return Ok(());
         }
         self.scan_written(written)?;
-        ensure(Property::Plaintext, !is_plain, || {
+        ensure(Property::Plaintext, header.is_none(), || {
             format!("a segment in plain begins in {}", written.name)
         })?;
-        match (header, written.offset) {
-            (None, _) => Err(wrong(
-                written,
-                "no header is in front of it, and it is none",
-            )),
-            (Some(header), 0) => self.judge_header(written, &header),
-            (Some(header), _) => self.judge_frame(written, &header, is_aside),
-        }
+        Err(wrong(written, "no header is in front of it, nor is it one"))
     }
 
     fn scan_written(&mut self, written: &Written<'_>) -> Result<(), Violation> {

@@ -231,9 +231,17 @@ fn a_real_log_passes_and_may_write_again_what_it_wrote() {
     assert_eq!(player.play_all(&events), Ok(()));
     let size = player.ledger.size();
     assert_eq!((size.nonces, size.frames), (4, 8));
-    // A log in plain is none of the ledger's business.
+    // A log in plain is none of the ledger's business, until it is encrypted in the midst of a life.
     let plain = recorded(1, None, &[&CANARY]);
-    assert_eq!(Player::new(None).play_all(&plain), Ok(()));
+    let mut player = Player::new(None);
+    assert_eq!(player.play_all(&plain), Ok(()));
+    player.ledger.begin_rotation(1);
+    player.disk = Disk::new(Knobs::default());
+    player.files.clear();
+    assert_eq!(player.play_all(&events), Ok(()));
+    assert_eq!(player.ledger.size().nonces, 4);
+    player.ledger.end_rotation(1, true);
+    found(player.play_all(&plain), Property::Plaintext, "");
 }
 
 #[test]
@@ -285,7 +293,7 @@ fn what_is_sealed_in_another_way_is_found() {
     found(play(&other), Property::Nonces, "something else behind it");
     // Under a key that the log has, but should no longer use.
     let mut player = Player::new(Some(1));
-    player.ledger.expect(Some(2));
+    player.ledger.end_rotation(2, true);
     found(
         player.play_all(&events),
         Property::Keys,

@@ -49,6 +49,11 @@ impl Header {
         is_whole.then_some(header)
     }
 
+    /// Whether it is an encrypted segment's.
+    pub fn is_sealed(&self) -> bool {
+        self.identity.key_id != 0
+    }
+
     /// Reads a header that was parsed before, when it was written.
     pub fn recognize(bytes: &[u8]) -> Option<Header> {
         let bytes = bytes.get(..HEADER_BYTES)?;

@@ -13,18 +13,14 @@ impl Client<'_> {
 
     pub(super) fn rotate(&self, number: u32) -> Result<Flow, Violation> {
         self.keys(|keys| keys.begin_rotation(number));
-        self.world.ledger(|ledger| {
-            ledger.know(number);
-            ledger.expect(None);
-        });
+        self.world.ledger(|ledger| ledger.begin_rotation(number));
         let result = self.call("rotate_key", || self.wal.rotate_key_to(key(number)))?;
         self.keys(|keys| keys.end_rotation(number, result.is_ok()));
         if let Err(error) = result {
             return self.after_error(&error);
         }
-        if self.is_alone {
-            self.world.ledger(|ledger| ledger.expect(Some(number)));
-        }
+        self.world
+            .ledger(|ledger| ledger.end_rotation(number, self.is_alone));
         self.session.rotations.set(self.session.rotations.get() + 1);
         self.tally(|tally| tally.evaluated(Property::Keys));
         let current = self.wal.encryption_key().map(|key| key.id());
