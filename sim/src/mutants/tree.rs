@@ -14,7 +14,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a build of the simulator, or of a test, needs of a workspace.
-const SOURCES: [&str; 6] = ["Cargo.toml", "Cargo.lock", ".cargo", "src", "sim", "tests"];
+const SOURCES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo",
+    "src",
+    "sim",
+    "tests",
+    "benches",
+];
 /// What begins the line of a patch's header that names a test.
 const CAUGHT_BY: &str = "# caught by: ";
 
