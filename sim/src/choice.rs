@@ -30,6 +30,8 @@ pub enum Purpose {
     Probe = 6,
     /// Whether the log is encrypted, and what becomes of its keys.
     Keys = 7,
+    /// Whether there is a log in the legacy format before the first life.
+    Legacy = 8,
 }
 
 /// All the choices of a run, told by its seed.

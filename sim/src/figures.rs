@@ -51,6 +51,8 @@ pub struct Figures {
     pub tails_ended_under_load: u64,
     /// Opens of an encrypted log that were judged.
     pub encrypted: u64,
+    /// Logs in the legacy format that were there before the first life.
+    pub migrations: u64,
     /// Rotations of keys that succeeded.
     pub rotations: u64,
     /// Segments encrypted anew.
@@ -93,6 +95,7 @@ impl Figures {
         self.tails_stopped += other.tails_stopped;
         self.tails_ended_under_load += other.tails_ended_under_load;
         self.encrypted += other.encrypted;
+        self.migrations += other.migrations;
         self.rotations += other.rotations;
         self.segments_reencrypted += other.segments_reencrypted;
         self.keys_retired += other.keys_retired;

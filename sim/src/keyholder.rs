@@ -45,6 +45,11 @@ impl Keyholder {
         self.ring()
     }
 
+    /// There is something from before that needs this key.
+    pub fn keep(&mut self, number: u32) {
+        self.kept.insert(number);
+    }
+
     /// The keys as they are now.
     pub fn ring(&self) -> Option<KeyRing> {
         let current = self.current?;

@@ -23,6 +23,9 @@ const PADDED: usize = 4096;
 
 /// Writes the log, and tells the model what is in it.
 pub fn write(legacy: &Legacy, disk: &mut Disk, model: &mut Model) {
+    // The room that a small disk has is room for the new log.
+    let room = disk.knobs().capacity;
+    disk.set_capacity(None);
     let dir = Path::new(LOG_DIR);
     for ancestor in [dir.parent().expect("it is not the root"), dir] {
         disk.create_dir(ancestor).expect("the disk is empty");
@@ -37,7 +40,9 @@ pub fn write(legacy: &Legacy, disk: &mut Disk, model: &mut Model) {
         let lsn = u64::from(index) + 1;
         id.payload(contents, &mut payload);
         if index.is_multiple_of(legacy.records_per_file) {
-            file.take().into_iter().for_each(|(path, bytes)| put(disk, &path, &bytes));
+            file.take()
+                .into_iter()
+                .for_each(|(path, bytes)| put(disk, &path, &bytes));
             file = Some((dir.join(format!("wal-{lsn:020}.seg")), Vec::new()));
         }
         let (_, bytes) = file.as_mut().expect("the first record begins a file");
@@ -45,9 +50,7 @@ pub fn write(legacy: &Legacy, disk: &mut Disk, model: &mut Model) {
         model.accept(id, lsn).expect("nobody else has it");
         model.acknowledge(lsn);
     }
-    let Some((path, mut bytes)) = file else {
-        return;
-    };
+    let (path, mut bytes) = file.expect("it has a record");
     if legacy.is_torn {
         // Of a record that nobody heard of again, the beginning.
         let next = AppendId(legacy.records);
@@ -58,6 +61,7 @@ pub fn write(legacy: &Legacy, disk: &mut Disk, model: &mut Model) {
     }
     put(disk, &path, &bytes);
     disk.sync_dir(dir).expect("nothing fails yet");
+    disk.set_capacity(room.map(|room| room + disk.used()));
 }
 
 fn record(id: AppendId, lsn: u64, payload: &[u8], key: Option<u32>) -> Vec<u8> {
@@ -72,8 +76,11 @@ fn record(id: AppendId, lsn: u64, payload: &[u8], key: Option<u32>) -> Vec<u8> {
         let cipher = Aes256Gcm::new_from_slice(&key_bytes(number)).expect("32 bytes");
         let mut nonce = [0; 12];
         nonce[..8].copy_from_slice(&lsn.to_le_bytes());
-        let sealed =
-            cipher.encrypt_inout_detached(&Nonce::from(nonce), &header, stored.as_mut_slice().into());
+        let sealed = cipher.encrypt_inout_detached(
+            &Nonce::from(nonce),
+            &header,
+            stored.as_mut_slice().into(),
+        );
         stored.extend(sealed.expect("a payload is short"));
         let encrypted = id.verb() as u16 | ENCRYPTED;
         header[6..8].copy_from_slice(&encrypted.to_le_bytes());

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod figures;
 pub mod keyholder;
 pub mod ledger;
+mod legacy;
 pub mod model;
 pub mod mutants;
 mod named;

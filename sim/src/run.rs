@@ -19,6 +19,8 @@ use crate::choice::{Choices, Purpose, Ratio};
 use crate::decoy;
 use crate::disk::{Mode, Strategy};
 use crate::figures::Figures;
+use crate::ledger::Ledger;
+use crate::legacy;
 use crate::scenario::{How, Life, LogShape, Op, Scenario};
 use crate::sched::Scheduler;
 use crate::sched::outcome::Outcome;
@@ -81,6 +83,19 @@ enum Opened {
 
 impl Runner<'_> {
     fn run(&mut self) -> Result<(), Violation> {
+        if let Some(legacy) = &self.scenario.legacy {
+            let mut model = self.session.model.borrow_mut();
+            self.world
+                .with_disk(|disk| legacy::write(legacy, disk, &mut model));
+            legacy
+                .key
+                .into_iter()
+                .for_each(|key| self.session.keys.borrow_mut().keep(key));
+            if legacy.key.is_none() {
+                self.world.ledger(Ledger::begins_plain);
+            }
+            self.figures.migrations += 1;
+        }
         for life in &self.scenario.lives {
             self.live(life)?;
             self.check_promise()?;

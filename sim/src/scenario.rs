@@ -14,10 +14,12 @@ use crate::text::serde_as_text;
 
 pub mod generate;
 pub mod keys;
+pub mod legacy;
 pub mod probe;
 pub mod step;
 pub mod verbs;
 
+pub use legacy::Legacy;
 pub use probe::{Damage, Probe};
 pub use step::{Counted, CrashPoint, End, How, Op, Phase};
 
@@ -38,6 +40,9 @@ pub struct Scenario {
     /// Leaves out the crashes that the lives promise: the harness must notice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_crashes: bool,
+    /// What is in the log's directory before the first life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<Legacy>,
     /// What the disk may do.
     pub disk: Knobs,
     /// One after the other, on the same disk.
@@ -131,6 +136,12 @@ impl Scenario {
             return Err(format!(
                 "there is no life, or one without clients or with more than {tasks_max}"
             ));
+        }
+        if self
+            .legacy
+            .is_some_and(|legacy| legacy.records == 0 || legacy.records_per_file == 0)
+        {
+            return Err("a legacy log has records, and each of its files has".into());
         }
         self.lives.iter().try_for_each(Life::check)
     }

@@ -64,6 +64,7 @@ pub fn broken(summary: &Summary) -> Vec<String> {
     );
     expect("tail", "stopped, that ended beside others", ended);
     expect("open", "of an encrypted log", figures.encrypted);
+    expect("log", "in the legacy format", figures.migrations);
     expect("key", "rotated", figures.rotations);
     expect("key", "retired", figures.keys_retired);
     expect("segment", "encrypted anew", figures.segments_reencrypted);

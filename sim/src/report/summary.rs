@@ -84,7 +84,8 @@ impl Outcome<'_> {
             figures.crashes_in_recovery
         ));
         line(format!(
-            "{} recoveries of an encrypted log; {} rotations, {} segments encrypted anew, {} keys retired",
+            "{} logs in the legacy format; {} recoveries of an encrypted log; {} rotations, {} segments encrypted anew, {} keys retired",
+            figures.migrations,
             figures.encrypted,
             figures.rotations,
             figures.segments_reencrypted,

@@ -40,8 +40,12 @@ impl Runner<'_> {
     /// Tries the life's probe, if it has one.
     pub(super) fn probe(&mut self, life: &Life) -> Result<(), Violation> {
         let is_over = self.world.with_disk(|disk| disk.mode() == Mode::ReadWrite);
+        // Those who only look at a log do not migrate it first, as an open does.
+        let is_migrated = self.scenario.legacy.is_none() || self.figures.recoveries > 0;
         match life.probe {
-            Some(probe) if is_over && !self.scenario.without_crashes => self.try_out(life, probe),
+            Some(probe) if is_over && is_migrated && !self.scenario.without_crashes => {
+                self.try_out(life, probe)
+            }
             _ => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
 use super::keys::{self, Encryption};
+use super::legacy;
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
 use super::verbs::Verbs;
 use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
@@ -45,10 +46,12 @@ pub fn generate(seed: Seed, shape: Shape, encryption: Encryption) -> Scenario {
         format: FORMAT,
         seed,
         without_crashes: false,
+        legacy: None,
         disk,
         lives,
     };
     keys::add(&mut scenario, encryption, shape);
+    legacy::add(&mut scenario, shape);
     scenario
 }
 
