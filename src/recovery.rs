@@ -19,7 +19,7 @@ use crate::format::frame::{FrameHeader, FrameKind, Records};
 use crate::format::header::Previous;
 use crate::segment::active::{ActiveSegment, Draft, full_if_for_space};
 use crate::segment::catalog::{Catalog, Entry, LogDir, Name, Segment, TEMPORARY, TEMPORARY_COPY};
-use crate::segment::chain::{find_all, live_chain};
+use crate::segment::chain::{Survey, find_all, live_chain};
 use crate::segment::keys::Access;
 use crate::segment::place::sync_ancestors;
 use crate::segment::reader::FrameReader;
@@ -38,7 +38,11 @@ pub(crate) struct Recovered {
 
 /// Recovers the log in a locked directory, or creates it where there is none.
 pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered> {
-    let (found, others) = find_all(dir)?;
+    let Survey {
+        sound: found,
+        others,
+        ..
+    } = find_all(dir)?;
     let Some(last) = found.last() else {
         return create(dir, config);
     };

@@ -326,7 +326,7 @@ fn a_salt_that_is_not_durable_is_found() {
 
 #[test]
 fn plaintext_is_found_wherever_it_is() {
-    let mut payload = vec![b'.'; 100];
+    let mut payload = [b'.'; 100];
     payload[40..48].copy_from_slice(&CANARY);
     let payload = &payload[..];
     let sealed = recorded(1, Some(1), &[payload]);

@@ -149,18 +149,18 @@ fn check_legacy(dir: &LogDir, path: &Path, evidence: &Found) -> Result<()> {
 /// # Errors
 /// For the first file that is not as it should be.
 pub(crate) fn find_segments(dir: &LogDir) -> Result<Vec<Entry>> {
-    find_all(dir).map(|(segments, _)| segments)
+    find_all(dir).map(|found| found.sound)
 }
 
 /// The same, and what else is in the directory.
 ///
 /// # Errors
 /// As [`find_segments`].
-pub(crate) fn find_all(dir: &LogDir) -> Result<(Vec<Entry>, Vec<(PathBuf, Name)>)> {
-    let survey = survey(dir)?;
-    match survey.refused.into_iter().next() {
-        None => Ok((survey.sound, survey.others)),
-        Some(refused) => Err(refused.error),
+pub(crate) fn find_all(dir: &LogDir) -> Result<Survey> {
+    let mut survey = survey(dir)?;
+    match survey.refused.is_empty() {
+        true => Ok(survey),
+        false => Err(survey.refused.remove(0).error),
     }
 }
 
