@@ -1,6 +1,8 @@
 //! An encrypted log, on a real directory: what its keys open, what becomes of them, and what of it
 //! reaches the disk. Crashes are for the simulator.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Real files are what this is about.
+
 #[path = "support/log.rs"]
 mod support;
 

@@ -1,6 +1,8 @@
 //! An encrypted log that somebody has damaged, or forged a part of: what an open, a verification, a
 //! salvage and an encryption anew make of it. Forgeries of all kinds are tried by the simulator.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Real files are what this is about.
+
 #[path = "support/log.rs"]
 mod support;
 

@@ -1,6 +1,8 @@
 //! Encrypting anew where the disk is full, and beside readers: on a real directory, with a hook in
 //! front of it.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Real files are what this is about.
+
 #[path = "support/hooked.rs"]
 mod hooked;
 #[path = "support/log.rs"]
