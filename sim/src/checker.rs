@@ -15,6 +15,7 @@ pub mod closed;
 pub mod errors;
 pub mod evidence;
 pub mod final_failure;
+pub mod forgery;
 pub mod hidden_work;
 pub mod holds;
 pub mod keys;
@@ -79,6 +80,8 @@ named_enum! {
         Nonces = "nonces",
         /// No byte of an encrypted log has a canary in it. Contract 20.
         Plaintext = "plaintext",
+        /// What somebody forged is an error, or changes nothing. Contract 18, 19, 20.
+        Forgery = "forgery",
         /// A second opener is refused and changes nothing. Contract 23.
         OneWriter = "one-writer",
         /// A reader beside the writer sees a durable, consistent snapshot. Contract 24.
@@ -134,7 +137,9 @@ impl Property {
             | Property::Watermark
             | Property::Evidence => Class::Durability,
             Property::Progress => Class::Liveness,
-            Property::Keys | Property::Nonces | Property::Plaintext => Class::Crypto,
+            Property::Keys | Property::Nonces | Property::Plaintext | Property::Forgery => {
+                Class::Crypto
+            }
             Property::Panic => Class::Panic,
             Property::Determinism => Class::Determinism,
             Property::Vacuity => Class::Vacuity,
@@ -176,12 +181,21 @@ pub(crate) fn ensure(
 }
 
 /// How often each check was made where it could have failed, and in how many runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     evaluated: [u64; Property::COUNT],
     /// Runs that have ended and evaluated it at all: a check that one run in ten thousand makes a
     /// million times is as good as none.
     runs: [u64; Property::COUNT],
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally {
+            evaluated: [0; Property::COUNT],
+            runs: [0; Property::COUNT],
+        }
+    }
 }
 
 impl Tally {

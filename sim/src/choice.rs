@@ -32,6 +32,10 @@ pub enum Purpose {
     Keys = 7,
     /// Whether there is a log in the legacy format before the first life.
     Legacy = 8,
+    /// Which lives begin with an older disk.
+    Snapshots = 9,
+    /// What a copy of the directory does by itself, and the randomness of its log.
+    Copies = 10,
 }
 
 /// All the choices of a run, told by its seed.

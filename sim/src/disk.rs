@@ -214,6 +214,17 @@ impl Disk {
         self.power_cut_with(strategy, stream)
     }
 
+    /// Is again what it was `earlier`; nothing that was opened since is to be used any more.
+    pub fn go_back_to(&mut self, earlier: &Disk) {
+        *self = Disk {
+            knobs: self.knobs.clone(),
+            faults: self.faults.clone(),
+            counts: self.counts.clone(),
+            generation: self.generation + 1,
+            ..earlier.clone()
+        };
+    }
+
     fn next_seq(&mut self) -> u64 {
         self.seq += 1;
         self.seq

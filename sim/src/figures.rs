@@ -31,6 +31,8 @@ pub struct Figures {
     pub probes: [u64; Damage::COUNT],
     /// What became of them.
     pub verdicts: [u64; Verdict::COUNT],
+    /// Lives that began with an older disk.
+    pub restored: u64,
     /// Crashes within an open.
     pub crashes_in_recovery: u64,
     /// Opens that failed for a reason.
@@ -83,6 +85,7 @@ impl Figures {
         for (into, from) in pairs.chain(self.verdicts.iter_mut().zip(other.verdicts)) {
             *into += from;
         }
+        self.restored += other.restored;
         self.crashes_in_recovery += other.crashes_in_recovery;
         self.failed_opens += other.failed_opens;
         self.reshaped += other.reshaped;

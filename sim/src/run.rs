@@ -30,7 +30,11 @@ use crate::trace::{self, Recorded};
 use crate::workload::{Client, Seat, Session};
 use crate::world::{LOG_DIR, World};
 
+mod forger;
+mod past;
 mod probe;
+
+use past::Past;
 
 /// More scheduling points than any life needs, by far.
 const STEPS_MAX: u64 = 2_000_000;
@@ -59,6 +63,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         session: Session::default(),
         figures: Figures::default(),
         shape: None,
+        past: Past::default(),
     };
     let result = runner.run();
     runner.report(result.err())
@@ -72,6 +77,7 @@ struct Runner<'a> {
     figures: Figures,
     /// How the log was opened last.
     shape: Option<LogShape>,
+    past: Past,
 }
 
 /// How a life went on after its open.
@@ -132,6 +138,7 @@ impl Runner<'_> {
 
     /// One life of the scenario, and what its end makes of the disk.
     fn live(&mut self, life: &Life) -> Result<(), Violation> {
+        self.go_back(life);
         self.begin(life);
         let wal = OnceCell::new();
         let is_frozen = match self.open(life, &wal)? {
@@ -154,6 +161,7 @@ impl Runner<'_> {
         };
         self.bury(wal, is_frozen)?;
         self.crash(life.end.how, None);
+        self.remember();
         self.probe(life)
     }
 
@@ -373,6 +381,7 @@ impl Runner<'_> {
         }
         self.world.with_disk(|disk| disk.set_capacity(None));
         let life = Life {
+            restore: None,
             end: crate::scenario::End {
                 how: How::Close,
                 at: None,

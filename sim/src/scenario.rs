@@ -16,6 +16,7 @@ pub mod generate;
 pub mod keys;
 pub mod legacy;
 pub mod probe;
+mod snapshots;
 pub mod step;
 pub mod verbs;
 
@@ -54,6 +55,10 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Life {
+    /// The number of an earlier life, from 1 on: before this one begins, the disk is again what it
+    /// was at the end of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<u32>,
     /// How it ends.
     pub end: End,
     /// Who chooses the next task.
@@ -142,6 +147,13 @@ impl Scenario {
             .is_some_and(|legacy| legacy.records == 0 || legacy.records_per_file == 0)
         {
             return Err("a legacy log has records, and each of its files has".into());
+        }
+        let is_earlier = |(number, life): (u32, &Life)| {
+            let restored = life.restore.unwrap_or(1);
+            (1..=number.max(1)).contains(&restored) && (number > 0 || life.restore.is_none())
+        };
+        if !(0..).zip(&self.lives).all(is_earlier) {
+            return Err("a life restores one that does not come before it".into());
         }
         self.lives.iter().try_for_each(Life::check)
     }

@@ -15,28 +15,7 @@ use std::collections::BTreeSet;
 use seawall::{Error, Lsn, WalManager};
 use seawall_sim::disk::{CallKind, Fate, Knobs, Strategy};
 
-use case::{ALWAYS, BLOCK, Case, LOG, append, durable, payloads, segment, written};
-
-const FATES: [Fate; 3] = [Fate::CutBefore, Fate::CutWithin, Fate::CutAfter];
-
-/// Runs `step` on a fork of `start` once for each of its calls and each fate of that call, and
-/// each time hands the world to `judge` when the power was cut in several ways.
-fn die_everywhere(start: &Case, step: impl Fn(&Case), judge: impl Fn(&Case, &str)) {
-    for fate in FATES {
-        for number in 1.. {
-            let dead = start.fork();
-            if !dead.die_at(None, number, fate, || step(&dead)) {
-                assert!(number > 5, "the step makes calls");
-                break;
-            }
-            for &strategy in Strategy::ALL {
-                let case = dead.fork();
-                case.cut_with(strategy, number);
-                judge(&case, &format!("{fate:?} at call {number}, {strategy}"));
-            }
-        }
-    }
-}
+use case::{ALWAYS, BLOCK, Case, LOG, append, die_everywhere, durable, payloads, segment, written};
 
 /// A log of a life with several segments, a truncation and a torn tail, and what it must show:
 /// all of the first, a prefix of both.
@@ -77,7 +56,7 @@ fn a_log_with_a_past() -> (Case, Vec<Vec<u8>>, Vec<Vec<u8>>) {
 fn a_crash_at_any_call_of_a_recovery_costs_nothing() {
     let (start, acked, tail) = a_log_with_a_past();
     let open = |case: &Case| drop(case.open());
-    die_everywhere(&start, open, |case, what| {
+    die_everywhere(&start, Strategy::ALL, open, |case, what| {
         let wal = case.open();
         let shown = payloads(&wal);
         // The tail had reached the disk before the recovery, so it is there, too.
@@ -97,7 +76,7 @@ fn a_second_crash_at_any_call_of_the_next_recovery_costs_nothing_either() {
     for strategy in [Strategy::LoseAll, Strategy::KeepAll] {
         let start = dead.fork();
         start.cut_with(strategy, 0);
-        die_everywhere(&start, open, |case, what| {
+        die_everywhere(&start, Strategy::ALL, open, |case, what| {
             let wal = case.open();
             let expected = [acked.clone(), tail.clone()].concat();
             assert_eq!(payloads(&wal), expected, "{strategy}, {what}");
@@ -120,7 +99,7 @@ fn nothing_acknowledged_is_lost(segment_bytes: u64, step: impl Fn(&WalManager, &
         let opened = OnceCell::new();
         step(opened.get_or_init(|| case.open()), &acked);
     };
-    die_everywhere(&start, life, |case, what| {
+    die_everywhere(&start, Strategy::ALL, life, |case, what| {
         let wal = case.open();
         let shown = payloads(&wal);
         let low_water = wal.low_water_lsn().as_u64();

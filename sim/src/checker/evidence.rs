@@ -84,10 +84,20 @@ pub fn check(
     tally: &mut Tally,
 ) -> Result<(), Violation> {
     tally.evaluated(Property::Evidence);
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => return check_error(error),
-    };
+    match found {
+        Err(error) => check_error(error),
+        Ok(found) => check_found(model, proof, intact, found, check_error),
+    }
+}
+
+/// The same of a log that opened; an error that ends the reading is for `check_error` to judge.
+pub(super) fn check_found(
+    model: &Model,
+    proof: Proof,
+    intact: Intact<'_>,
+    found: &Found,
+    check_error: impl FnOnce(&Error) -> Result<(), Violation>,
+) -> Result<(), Violation> {
     check_records(model, intact, found)?;
     check_batches(model, found)?;
     check_holds(model, proof, intact, found)?;

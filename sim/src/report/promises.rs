@@ -63,6 +63,7 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         figures.tails_stopped,
     );
     expect("tail", "stopped, that ended beside others", ended);
+    expect("disk", "restored from a snapshot", figures.restored);
     expect("open", "of an encrypted log", figures.encrypted);
     expect("log", "in the legacy format", figures.migrations);
     expect("key", "rotated", figures.rotations);

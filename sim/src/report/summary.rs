@@ -84,12 +84,13 @@ impl Outcome<'_> {
             figures.crashes_in_recovery
         ));
         line(format!(
-            "{} logs in the legacy format; {} recoveries of an encrypted log; {} rotations, {} segments encrypted anew, {} keys retired",
+            "{} logs in the legacy format; {} recoveries of an encrypted log; {} rotations, {} segments encrypted anew, {} keys retired; {} disks restored",
             figures.migrations,
             figures.encrypted,
             figures.rotations,
             figures.segments_reencrypted,
-            figures.keys_retired
+            figures.keys_retired,
+            figures.restored
         ));
         let ledger = figures.ledger;
         line(format!(
@@ -176,6 +177,7 @@ impl Outcome<'_> {
             "crashes_in_recovery": figures.crashes_in_recovery,
             "crashes_before_within_after": figures.cuts,
             "reshaped_opens": figures.reshaped,
+            "restored_disks": figures.restored,
             "segments_truncated": figures.segments_truncated,
             "decoys": figures.decoys,
             "reads_over_truncation": figures.reads_over_truncation,

@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use seawall::{Error, Lsn, SegmentMeta, WalManager, dump_in, verify_in};
+use seawall::{Error, KeyRing, Lsn, SegmentMeta, WalManager, dump_in, verify_in};
 
 use super::{Runner, config_of};
 use crate::checker::errors::{self, Excuses};
@@ -19,6 +19,7 @@ use crate::checker::{
 use crate::choice::Purpose;
 use crate::disk::{Entry, Image, Mode};
 use crate::figures::Verdict;
+use crate::model::Model;
 use crate::scenario::{Damage, Life, Probe};
 use crate::trace;
 use crate::world::LOG_DIR;
@@ -29,8 +30,8 @@ use crate::world::fork::damage::inflict;
 const STREAMS: u64 = 3;
 
 /// What an open of a fork showed.
-struct Shown {
-    found: Found,
+pub(super) struct Shown {
+    pub(super) found: Found,
     durable_lsn: u64,
     segments: Vec<SegmentMeta>,
     total_bytes: u64,
@@ -41,10 +42,18 @@ impl Runner<'_> {
     pub(super) fn probe(&mut self, life: &Life) -> Result<(), Violation> {
         let is_over = self.world.with_disk(|disk| disk.mode() == Mode::ReadWrite);
         // Those who only look at a log do not migrate it first, as an open does.
-        let is_migrated = self.scenario.legacy.is_none() || self.figures.recoveries > 0;
+        let is_there = |name| {
+            let path = Path::new(LOG_DIR).join(name);
+            self.world.with_disk(|disk| disk.resolve(&path)).is_ok()
+        };
+        let is_migrated = self.scenario.legacy.is_none()
+            || is_there("migrated-from") && !is_there("unfinished-migration.wal");
         match life.probe {
             Some(probe) if is_over && is_migrated && !self.scenario.without_crashes => {
-                self.try_out(life, probe)
+                match Damage::OF_KEYS.contains(&probe.damage) {
+                    true => self.try_keys(life, probe),
+                    false => self.try_out(life, probe),
+                }
             }
             _ => Ok(()),
         }
@@ -59,35 +68,18 @@ impl Runner<'_> {
             return Ok(());
         };
         trace::line(|| format!("probe {probe}: {}: {}", done.path.display(), done.story));
-        let undamaged = self.world.fork(stream(2));
-        let looked = self.look_at_fork(life, &undamaged)?;
-        let intact = self.open_fork(life, &undamaged)?;
-        let intact = self.judge_intact(intact)?;
-        one_truth::check_intact_looks(
-            &looked,
-            &intact.found.readings,
-            &mut self.session.tally.borrow_mut(),
-        )?;
+        let keys = self.session.keys.borrow().ring();
+        let intact = self.look_at_undamaged(life, &self.world.fork(stream(2)))?;
         let before = damaged.with_disk(|disk| disk.image());
-        let looked = self.look_at_fork(life, &damaged)?;
+        let looked = self.look_at_fork(life, &damaged, keys.clone())?;
         let untouched = damaged.with_disk(|disk| disk.image());
         ensure(Property::OneTruth, is_same(&before, &untouched), || {
             "looking at a log has changed its files".into()
         })?;
-        let found = self.open_fork(life, &damaged)?;
+        let found = self.open_fork(life, &damaged, keys)?;
         let after = damaged.with_disk(|disk| disk.image());
         let is_missed = is_missed(&intact, &done.path);
-        self.figures.probes[probe.damage as usize] += 1;
-        let verdict = verdict(&intact, &found);
-        self.figures.verdicts[verdict as usize] += 1;
-        trace::mix(verdict as u64);
-        trace::line(|| match &found {
-            Err(error) => format!("the damaged fork did not open: {}", errors::tell(error)),
-            Ok(shown) => match &shown.found.readings.eager {
-                Err(error) => format!("the damaged fork: {}", errors::tell(error)),
-                Ok(_) => format!("the damaged fork: up to lsn {}", shown.found.next_lsn),
-            },
-        });
+        self.tell(probe, &intact, &found);
 
         let mut tally = self.session.tally.borrow_mut();
         let has_to_fail = match probe.damage {
@@ -119,19 +111,38 @@ impl Runner<'_> {
             return unknown_types::check(intact, &found, &mut tally);
         }
         let model = self.session.model.borrow();
-        let is_cut = probe.damage == Damage::Cut;
-        let has_acked = model.is_recovered && model.newly_acked() > 0;
-        let proof = Proof {
-            of_all: model.is_closed && !is_cut,
-            of_old_holds: has_acked && !is_cut,
-            up_to: match (model.newly_acked(), is_cut) {
-                (0, _) => 0,
-                // A cut takes the frames that vouch with those that they vouch for.
-                (_, true) => model.shown_at_open(),
-                (_, false) => model.shown_at_open().max(model.vouched()),
-            },
-        };
+        let proof = proof_of(&model, probe.damage == Damage::Cut);
         evidence::check(&model, proof, intact, &found, &mut tally)
+    }
+
+    /// Looks at an undamaged fork, opens it, and judges both.
+    pub(super) fn look_at_undamaged(
+        &mut self,
+        life: &Life,
+        undamaged: &Fork,
+    ) -> Result<Shown, Violation> {
+        let keys = self.session.keys.borrow().ring();
+        let looked = self.look_at_fork(life, undamaged, keys.clone())?;
+        let intact = self.open_fork(life, undamaged, keys)?;
+        let intact = self.judge_intact(intact)?;
+        let mut tally = self.session.tally.borrow_mut();
+        one_truth::check_intact_looks(&looked, &intact.found.readings, &mut tally)?;
+        Ok(intact)
+    }
+
+    /// Counts and tells what became of a damaged fork.
+    pub(super) fn tell(&mut self, probe: Probe, intact: &Shown, found: &Result<Shown, Error>) {
+        self.figures.probes[probe.damage as usize] += 1;
+        let verdict = verdict(intact, found);
+        self.figures.verdicts[verdict as usize] += 1;
+        trace::mix(verdict as u64);
+        trace::line(|| match found {
+            Err(error) => format!("the damaged fork did not open: {}", errors::tell(error)),
+            Ok(shown) => match &shown.found.readings.eager {
+                Err(error) => format!("the damaged fork: {}", errors::tell(error)),
+                Ok(_) => format!("the damaged fork: up to lsn {}", shown.found.next_lsn),
+            },
+        });
     }
 
     /// Judges the undamaged fork as any recovery, with a model that is thrown away.
@@ -173,8 +184,12 @@ impl Runner<'_> {
     }
 
     /// Looks at a fork without opening the log in it.
-    fn look_at_fork(&self, life: &Life, fork: &Fork) -> Result<Looks, Violation> {
-        let keys = self.session.keys.borrow().ring();
+    pub(super) fn look_at_fork(
+        &self,
+        life: &Life,
+        fork: &Fork,
+        keys: Option<KeyRing>,
+    ) -> Result<Looks, Violation> {
         let looks = OnceCell::new();
         let outcome = self.schedule(life, 3, 1, &|_| {
             let dir = Path::new(LOG_DIR);
@@ -188,10 +203,14 @@ impl Runner<'_> {
         Ok(looks.into_inner().expect("nothing cuts a fork off"))
     }
 
-    /// Opens a fork as the life did, and reads it in every way.
-    fn open_fork(&self, life: &Life, fork: &Fork) -> Result<Result<Shown, Error>, Violation> {
+    /// Opens a fork as the life did, with these keys, and reads it in every way.
+    pub(super) fn open_fork(
+        &self,
+        life: &Life,
+        fork: &Fork,
+        keys: Option<KeyRing>,
+    ) -> Result<Result<Shown, Error>, Violation> {
         let config = config_of(life.log);
-        let keys = self.session.keys.borrow().ring();
         let shown = OnceCell::new();
         let outcome = self.schedule(life, 3, 1, &|_| {
             let opened = WalManager::open_in(fork.env(), Path::new(LOG_DIR), config, keys.clone());
@@ -241,6 +260,21 @@ fn show(wal: &WalManager) -> Shown {
     }
 }
 
+/// What is proven of a log by more than one place of it.
+pub(super) fn proof_of(model: &Model, is_cut: bool) -> Proof {
+    let has_acked = model.is_recovered && model.newly_acked() > 0;
+    Proof {
+        of_all: model.is_closed && !is_cut,
+        of_old_holds: has_acked && !is_cut,
+        up_to: match (model.newly_acked(), is_cut) {
+            (0, _) => 0,
+            // A cut takes the frames that vouch with those that they vouch for.
+            (_, true) => model.shown_at_open(),
+            (_, false) => model.shown_at_open().max(model.vouched()),
+        },
+    }
+}
+
 /// Whether the undamaged log has records in the segment at `path`, going by what it lists.
 fn is_missed(intact: &Shown, path: &Path) -> bool {
     let mut pairs = intact.segments.windows(2);
@@ -263,7 +297,7 @@ fn verdict(intact: &Shown, damaged: &Result<Shown, Error>) -> Verdict {
 
 /// Whether two images have the same segments. The lock's file may have come, and what was in the
 /// making may have gone.
-fn is_same(before: &Image, after: &Image) -> bool {
+pub(super) fn is_same(before: &Image, after: &Image) -> bool {
     let segments = |image: &Image| -> Vec<(String, Entry)> {
         let entries = image.entries.iter();
         let segments = entries.filter(|(path, _)| path.contains("/seg-"));

@@ -10,6 +10,7 @@ use crate::seed::Seed;
 
 use super::keys::{self, Encryption};
 use super::legacy;
+use super::snapshots;
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
 use super::verbs::Verbs;
 use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
@@ -52,6 +53,7 @@ pub fn generate(seed: Seed, shape: Shape, encryption: Encryption) -> Scenario {
     };
     keys::add(&mut scenario, encryption, shape);
     legacy::add(&mut scenario, shape);
+    snapshots::add(&mut scenario, shape);
     scenario
 }
 
@@ -120,6 +122,7 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
     };
     let ops: usize = clients.iter().map(Vec::len).sum();
     Life {
+        restore: None,
         end: draw_end(stream, ops as u64),
         policy: draw_policy(stream),
         spurious: maybe(stream, 1, 5, 20),

@@ -5,7 +5,7 @@
 
 use super::generate::Shape;
 use super::step::Op;
-use super::{Life, Scenario};
+use super::{Damage, Life, Probe, Scenario};
 use crate::choice::{Choices, Purpose, Ratio, Stream};
 use crate::named::named_enum;
 
@@ -43,11 +43,24 @@ pub(super) fn add(scenario: &mut Scenario, encryption: Encryption, shape: Shape)
         life.key = Some(draw_key(&mut stream));
     }
     if shape == Shape::Swarm {
-        for life in lives {
+        for life in &mut *lives {
             for _ in 0..times {
                 insert(life, &mut stream);
             }
         }
+        for life in &mut lives[first..] {
+            forge(life, &mut stream);
+        }
+    }
+}
+
+/// A share of the lives with a key ends with somebody who forges, in place of any other damage.
+fn forge(life: &mut Life, stream: &mut Stream) {
+    if stream.happens(Ratio::new(1, 3)) {
+        life.probe = Some(Probe {
+            damage: *stream.pick(Damage::OF_KEYS),
+            number: stream.below(1 << 32) as u32,
+        });
     }
 }
 

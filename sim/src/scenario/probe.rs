@@ -26,7 +26,47 @@ named_enum! {
         /// A record has a type that only a later version knows: one that may be passed over for
         /// even numbers, one that must be understood for odd ones.
         NewerType = "newer-type",
+        /// A copy of the directory goes on by itself, with the same keys.
+        Copy = "copy",
+        /// A bit of a sealed frame or its segment's header is flipped, the checksums fit again.
+        ForgeFlip = "forge-flip",
+        /// A sealed frame stands once more in another place of its segment.
+        ForgeMove = "forge-move",
+        /// Two sealed frames have changed places.
+        ForgeSwap = "forge-swap",
+        /// A frame of another segment stands in the place of a sealed one.
+        ForgeTransplant = "forge-transplant",
+        /// Something encrypted became plain: a segment, its header, a frame, all with other records.
+        ForgeStrip = "forge-strip",
+        /// A header says something else.
+        ForgeHeader = "forge-header",
+        /// A segment is what it was at the end of an earlier life.
+        ForgeOlder = "forge-older",
+        /// A segment of another log with the same keys is made to fit.
+        ForgeForeign = "forge-foreign",
+        /// The log is opened with a key that is not its own.
+        WrongKey = "wrong-key",
+        /// The log is opened without a key.
+        NoKey = "no-key",
     }
+}
+
+impl Damage {
+    /// What is only tried on an encrypted log: the work of somebody who forges checksums, not of a
+    /// disk; and opens with other keys.
+    pub const OF_KEYS: &'static [Damage] = &[
+        Damage::Copy,
+        Damage::ForgeFlip,
+        Damage::ForgeMove,
+        Damage::ForgeSwap,
+        Damage::ForgeTransplant,
+        Damage::ForgeStrip,
+        Damage::ForgeHeader,
+        Damage::ForgeOlder,
+        Damage::ForgeForeign,
+        Damage::WrongKey,
+        Damage::NoKey,
+    ];
 }
 
 /// What is done to a fork of the disk when a life is over, and where.

@@ -13,7 +13,10 @@ use crate::disk::{Call, Disk, Fate, Gate, Ino, Knobs, SimVfs, Written};
 use crate::sched::clock::VirtualClock;
 
 pub mod damage;
+pub mod forge;
+mod layout;
 mod newer;
+mod plain;
 
 /// A copy of the world's disk.
 pub struct Fork {
@@ -60,6 +63,15 @@ impl World {
                 stream: Cell::new(entropy),
             }),
         }
+    }
+}
+
+impl World {
+    /// A disk of its own, for another log.
+    pub fn blank(&self, entropy: Stream) -> Fork {
+        let fork = self.fork(entropy);
+        fork.with_disk(|disk| *disk = Disk::new(disk.knobs().clone()));
+        fork
     }
 }
 

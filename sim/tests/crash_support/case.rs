@@ -8,14 +8,16 @@
 #![allow(clippy::disallowed_types)] // One thread: these locks are never waited for.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use seawall::env::Env;
 use seawall::env::entropy::Entropy;
 use seawall::env::vfs::{OpenHow, Vfs};
-use seawall::{Error, Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
+use seawall::{Error, KeyRing, Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
 use seawall_sim::choice::{Choices, Purpose, Ratio, Stream};
-use seawall_sim::disk::{Call, CallKind, Disk, Fate, Gate, Image, Knobs, SimVfs, Strategy};
+use seawall_sim::disk::{
+    Call, CallKind, Disk, Fate, Gate, Image, Knobs, SimVfs, Strategy, SyncErrorMode,
+};
 use seawall_sim::sched::Scheduler;
 use seawall_sim::sched::clock::VirtualClock;
 use seawall_sim::sched::outcome::Outcome;
@@ -35,6 +37,8 @@ pub struct Case {
     entropy: Arc<Salts>,
     /// The roll-over threshold of the logs opened next.
     pub segment_bytes: u64,
+    /// The keys that they are opened with.
+    pub keys: Option<KeyRing>,
 }
 
 impl Case {
@@ -47,11 +51,15 @@ impl Case {
         let trap = Arc::new(Trap::default());
         let gate = Arc::clone(&trap) as Arc<dyn Gate>;
         let choices = Choices::new(1);
+        let vfs = SimVfs::new(disk, gate, choices.stream(Purpose::Faults, 0));
+        let known = trap.vfs.set(Arc::downgrade(&vfs));
+        assert!(known.is_ok(), "a gate belongs to one disk");
         Case {
-            vfs: SimVfs::new(disk, gate, choices.stream(Purpose::Faults, 0)),
+            vfs,
             trap,
             entropy: Arc::new(Salts(Mutex::new(choices.stream(Purpose::Entropy, 0)))),
             segment_bytes: 1 << 20,
+            keys: None,
         }
     }
 
@@ -62,6 +70,7 @@ impl Case {
         let entropy = Choices::new(number).stream(Purpose::Entropy, 0);
         Case {
             segment_bytes: self.segment_bytes,
+            keys: self.keys.clone(),
             entropy: Arc::new(Salts(Mutex::new(entropy))),
             ..Case::on(disk)
         }
@@ -73,7 +82,7 @@ impl Case {
             clock: Arc::new(VirtualClock),
             entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
         };
-        WalManager::open_in(env, Path::new(dir), config, None)
+        WalManager::open_in(env, Path::new(dir), config, self.keys.clone())
     }
 
     pub fn try_open_at(&self, dir: &str) -> Result<WalManager, Error> {
@@ -129,6 +138,20 @@ impl Case {
             "{outcome}"
         );
         outcome == Outcome::Cut
+    }
+
+    /// Runs `body`; its call number `number`, from 1 on, fails as `failure` says. Returns whether
+    /// it got there.
+    pub fn fail_at(&self, number: u64, failure: Failure, body: impl FnOnce()) -> bool {
+        *self.trap.lock() = Watch {
+            failing: Some((number, failure)),
+            ..Watch::default()
+        };
+        body();
+        let got_there = self.trap.lock().calls >= number;
+        *self.trap.lock() = Watch::default();
+        self.vfs.with_disk(|disk| Failure::None.apply(disk));
+        got_there
     }
 
     /// Whoever makes the next call of this kind panics in it.
@@ -204,6 +227,32 @@ impl Case {
     }
 }
 
+const FATES: [Fate; 3] = [Fate::CutBefore, Fate::CutWithin, Fate::CutAfter];
+
+/// Runs `step` on a fork of `start` once for each of its calls and each fate of that call, and
+/// each time hands the world to `judge` when the power was cut in these ways.
+pub fn die_everywhere(
+    start: &Case,
+    strategies: &[Strategy],
+    step: impl Fn(&Case),
+    judge: impl Fn(&Case, &str),
+) {
+    for fate in FATES {
+        for number in 1.. {
+            let dead = start.fork();
+            if !dead.die_at(None, number, fate, || step(&dead)) {
+                assert!(number > 5, "the step makes calls");
+                break;
+            }
+            for &strategy in strategies {
+                let case = dead.fork();
+                case.cut_with(strategy, number);
+                judge(&case, &format!("{fate:?} at call {number}, {strategy}"));
+            }
+        }
+    }
+}
+
 /// The path of a segment by its number and first LSN.
 pub fn segment(id: u64, first_lsn: u64) -> String {
     format!("{LOG}/seg-{id:010}-{first_lsn:020}.wal")
@@ -255,9 +304,43 @@ pub fn assert_corrupt<T>(result: Result<T, Error>, path: &str, offset: u64, lsn:
     }
 }
 
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    None,
+    /// As if the device was broken; a sync in this mode.
+    Broken(SyncErrorMode),
+    /// As if there was no space; every second time after a part of it was done.
+    Full,
+}
+
+impl Failure {
+    fn apply(self, disk: &mut Disk) {
+        let mut knobs = Knobs {
+            atomic_unit: disk.knobs().atomic_unit,
+            capacity: disk.knobs().capacity,
+            ..Knobs::default()
+        };
+        if let Failure::Broken(sync_error_mode) = self {
+            knobs = Knobs {
+                write_error: ALWAYS,
+                read_error: ALWAYS,
+                sync_error: ALWAYS,
+                dirsync_error: ALWAYS,
+                metadata_error: ALWAYS,
+                sync_error_mode,
+                ..knobs
+            };
+        }
+        disk.set_knobs(knobs);
+        disk.refuse_space(u32::from(self == Failure::Full));
+    }
+}
+
 /// What the gate counts, and where it kills.
 #[derive(Default)]
 struct Watch {
+    failing: Option<(u64, Failure)>,
     calls: u64,
     bytes_read: u64,
     matching: u64,
@@ -267,11 +350,14 @@ struct Watch {
 
 /// The gate in front of the disk.
 #[derive(Default)]
-struct Trap(Mutex<Watch>);
+struct Trap {
+    watch: Mutex<Watch>,
+    vfs: OnceLock<Weak<SimVfs>>,
+}
 
 impl Trap {
     fn lock(&self) -> std::sync::MutexGuard<'_, Watch> {
-        self.0
+        self.watch
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -283,6 +369,15 @@ impl Gate for Trap {
         watch.calls += 1;
         if call.kind == CallKind::Read {
             watch.bytes_read += call.len;
+        }
+        if let Some((number, failure)) = watch.failing {
+            let vfs = self.vfs.get().and_then(Weak::upgrade);
+            let vfs = vfs.expect("the disk makes the call, so it is there");
+            if watch.calls == number {
+                vfs.with_disk(|disk| failure.apply(disk));
+            } else if watch.calls == number + 1 {
+                vfs.with_disk(|disk| Failure::None.apply(disk));
+            }
         }
         if watch.panics == Some(call.kind) {
             watch.panics = None;

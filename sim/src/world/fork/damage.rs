@@ -105,6 +105,7 @@ pub fn inflict(probe: Probe, disk: &mut Disk, stream: &mut Stream) -> Option<Don
             overwrite(disk, &path, changed.offset, &changed.bytes);
             done(path, changed.story)
         }
+        of_keys => unreachable!("{of_keys} is no damage by a disk"),
     }
 }
 
