@@ -84,21 +84,24 @@ pub(crate) fn survey(dir: &LogDir) -> Result<Survey> {
     }
     let number = |entry: &Entry| entry.segment.header.segment_id;
     survey.sound.sort_by_key(number);
-    let foreign = |why| move |path| Error::Foreign { path, why };
-    survey.refuse(
-        foreign("another segment has the same number"),
-        |one, other| number(one) == number(other),
-    );
+    survey.refuse("another segment has the same number", |one, other| {
+        number(one) == number(other)
+    });
     if let Some(log_id) = survey.sound.first().map(log_id) {
-        survey.refuse(foreign("it belongs to another log"), |_, other| {
+        survey.refuse("it belongs to another log", |_, other| {
             log_id != self::log_id(other)
         });
     }
-    // Of those that are no longer part of the log, too: a forged one could say that they all are.
-    survey.refuse(
-        |path| Error::Plaintext { path },
-        |one, other| one.segment.header.key_id.is_some() && other.segment.header.key_id.is_none(),
-    );
+    // A log never becomes plain again, and the last segment could say that all before it was truncated:
+    // so it is asked before it is believed. One before it may be left over from the time in
+    // plain, behind others that were encrypted anew; links tell whether it belongs to the log.
+    let is_plain = |entry: &Entry| entry.segment.header.key_id.is_none();
+    while survey.sound.last().is_some_and(is_plain) && !survey.sound.iter().all(is_plain) {
+        let last = survey.sound.pop().expect("it was just looked at");
+        let path = last.segment.path.clone();
+        let refused = Refused::new(&last, Error::Plaintext { path });
+        survey.refused.push(refused);
+    }
     Ok(survey)
 }
 
@@ -106,25 +109,29 @@ fn log_id(entry: &Entry) -> [u8; 16] {
     entry.segment.header.log_id
 }
 
+impl Refused {
+    fn new(entry: &Entry, error: Error) -> Refused {
+        let segment = &entry.segment;
+        Refused {
+            path: segment.path.clone(),
+            name: Name::Segment {
+                id: segment.header.segment_id,
+                first_lsn: segment.header.first_lsn,
+            },
+            error,
+        }
+    }
+}
+
 impl Survey {
     /// Refuses those segments that do not get on with the one kept before them.
-    fn refuse(
-        &mut self,
-        error: impl Fn(PathBuf) -> Error,
-        clashes: impl Fn(&Entry, &Entry) -> bool,
-    ) {
+    fn refuse(&mut self, why: &'static str, clashes: impl Fn(&Entry, &Entry) -> bool) {
         let mut kept: Vec<Entry> = Vec::new();
         for entry in self.sound.drain(..) {
             if kept.last().is_some_and(|last| clashes(last, &entry)) {
-                let segment = &entry.segment;
-                self.refused.push(Refused {
-                    path: segment.path.clone(),
-                    name: Name::Segment {
-                        id: segment.header.segment_id,
-                        first_lsn: segment.header.first_lsn,
-                    },
-                    error: error(segment.path.clone()),
-                });
+                let path = entry.segment.path.clone();
+                let refused = Refused::new(&entry, Error::Foreign { path, why });
+                self.refused.push(refused);
                 continue;
             }
             kept.push(entry);
@@ -225,17 +232,19 @@ pub(crate) fn link(found: &[Entry], current: &Entry) -> Result<Entry> {
     })
 }
 
-/// Checks that nothing in plain stands where something encrypted was: an encrypted segment's header
-/// knows what comes before it.
+/// Checks that nothing in plain stands where something encrypted was: a log never becomes plain
+/// again, and an encrypted segment's header knows what comes before it.
 fn check_encryption(before: &Entry, current: &Entry) -> Result<()> {
-    let segment = &before.segment;
-    let key = segment.key()?;
-    match key.is_none() && current.segment.header.previous.is_encrypted {
-        false => Ok(()),
-        true => Err(Error::Plaintext {
-            path: segment.path.clone(),
-        }),
-    }
+    let is_sealed = before.segment.key()?.is_some();
+    let header = &current.segment.header;
+    let plain = match (is_sealed, header.key_id) {
+        (false, Some(_)) if header.previous.is_encrypted => before,
+        (true, None) => current,
+        _ => return Ok(()),
+    };
+    Err(Error::Plaintext {
+        path: plain.segment.path.clone(),
+    })
 }
 
 /// The segments before the last one that belong to the log, oldest first.
