@@ -38,6 +38,10 @@ impl Runner<'_> {
         let Some(ring) = self.session.keys.borrow().ring() else {
             return Ok(());
         };
+        self.world.ledger(|ledger| {
+            ledger.know(STRANGERS_KEY);
+            ledger.know(COPYS_KEY);
+        });
         let before = self.world.with_disk(|disk| kinds(disk));
         match probe.damage {
             Damage::Copy if before.encrypted + before.plain > 0 => self.try_copy(life, probe, ring),
