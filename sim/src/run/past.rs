@@ -14,18 +14,25 @@ use crate::trace;
 
 /// What was at the end of each life, in a run that needs it.
 #[derive(Default)]
-pub(super) struct Past(Vec<Snapshot>);
+pub(super) struct Past {
+    snapshots: Vec<Snapshot>,
+    /// Those that the disk of now has come from, without what was undone, by their places.
+    line: Vec<usize>,
+}
 
 struct Snapshot {
+    line: Vec<usize>,
     disk: Disk,
     model: Model,
     keys: Keyholder,
 }
 
 impl Past {
-    /// The disks, the oldest first.
+    /// The disks that the one of now has come from, the oldest first. What was undone is another
+    /// history: to put a file of it back is to go back to that one.
     pub(super) fn disks(&self) -> impl Iterator<Item = &Disk> {
-        self.0.iter().map(|snapshot| &snapshot.disk)
+        let snapshots = &self.snapshots;
+        self.line.iter().map(|&place| &snapshots[place].disk)
     }
 }
 
@@ -44,7 +51,9 @@ impl Runner<'_> {
         let mut disk = self.world.with_disk(|disk| disk.clone());
         let mut stream = self.choices.stream(Purpose::Snapshots, self.figures.lives);
         disk.power_cut_with(Strategy::LoseAll, &mut stream);
-        self.past.0.push(Snapshot {
+        self.past.line.push(self.past.snapshots.len());
+        self.past.snapshots.push(Snapshot {
+            line: self.past.line.clone(),
             disk,
             model: self.session.model.borrow().clone(),
             keys: self.session.keys.borrow().clone(),
@@ -56,7 +65,8 @@ impl Runner<'_> {
         let Some(number) = life.restore.filter(|_| !self.scenario.without_crashes) else {
             return;
         };
-        let earlier = &self.past.0[number as usize - 1];
+        let earlier = &self.past.snapshots[number as usize - 1];
+        self.past.line.clone_from(&earlier.line);
         trace::line(|| format!("the disk is again what it was after life {number}"));
         trace::mix(u64::from(number));
         self.world.with_disk(|disk| disk.go_back_to(&earlier.disk));
