@@ -148,7 +148,7 @@ impl Player {
         assert_eq!(done, Ok(count));
         let written = Written {
             ino: self.disk.ino(fd),
-            name: "a file",
+            name: "seg.wal",
             offset,
             bytes,
             count: Some(count),

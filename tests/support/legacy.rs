@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // Each test file uses its own part.
 
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::{Aes256Gcm, Nonce};
 use seawall::{RecordHeader, WalRecord};
 
 pub const HEADER_BYTES: usize = 30;
@@ -42,6 +44,22 @@ pub fn encode(record: &WalRecord) -> Vec<u8> {
     bytes[16..20].copy_from_slice(&header.tenant_id.to_le_bytes());
     bytes[20..22].copy_from_slice(&header.vshard_id.to_le_bytes());
     bytes.extend_from_slice(&record.payload);
+    seal(&mut bytes);
+    bytes
+}
+
+/// The bytes of an encrypted record of the legacy format.
+pub fn encrypted(record: &WalRecord, key: &[u8; 32]) -> Vec<u8> {
+    let mut bytes = encode(record);
+    let (header, payload) = bytes.split_at_mut(HEADER_BYTES);
+    let mut bound = header.to_vec();
+    bound[22..].fill(0);
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&record.header.lsn.to_le_bytes());
+    let cipher = Aes256Gcm::new_from_slice(key).expect("a key of 32 bytes");
+    let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &bound, payload.into());
+    bytes[7] |= 0x40;
+    bytes.extend_from_slice(&tag.expect("it can be sealed"));
     seal(&mut bytes);
     bytes
 }

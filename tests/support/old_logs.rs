@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
 use seawall::env::Env;
 use seawall::{
     Error, KeyRing, Lsn, RecordHeader, Result, TenantId, VShardId, WalConfig, WalEncryptionKey,
@@ -14,8 +12,6 @@ use seawall::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::legacy::{HEADER_BYTES, encode, seal};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/legacy")
@@ -47,22 +43,6 @@ pub fn fixture(name: &str) -> Fixture {
     Fixture {
         records: records.iter().map(record).collect(),
     }
-}
-
-/// The bytes of an encrypted record of the legacy format.
-pub fn encrypted(record: &WalRecord, key: &[u8; 32]) -> Vec<u8> {
-    let mut bytes = encode(record);
-    let (header, payload) = bytes.split_at_mut(HEADER_BYTES);
-    let mut bound = header.to_vec();
-    bound[22..].fill(0);
-    let mut nonce = [0; 12];
-    nonce[..8].copy_from_slice(&record.header.lsn.to_le_bytes());
-    let cipher = Aes256Gcm::new_from_slice(key).expect("a key of 32 bytes");
-    let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &bound, payload.into());
-    bytes[7] |= 0x40;
-    bytes.extend_from_slice(&tag.expect("it can be sealed"));
-    seal(&mut bytes);
-    bytes
 }
 
 fn unhex(digits: &str) -> Vec<u8> {

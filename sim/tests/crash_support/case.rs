@@ -16,8 +16,10 @@ use seawall::env::vfs::{OpenHow, Vfs};
 use seawall::{Error, KeyRing, Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
 use seawall_sim::choice::{Choices, Purpose, Ratio, Stream};
 use seawall_sim::disk::{
-    Call, CallKind, Disk, Fate, Gate, Image, Knobs, SimVfs, Strategy, SyncErrorMode,
+    Call, CallKind, Disk, Fate, Gate, Image, Ino, Knobs, SimVfs, Strategy, SyncErrorMode, Written,
 };
+use seawall_sim::keyholder;
+use seawall_sim::ledger::Ledger;
 use seawall_sim::sched::Scheduler;
 use seawall_sim::sched::clock::VirtualClock;
 use seawall_sim::sched::outcome::Outcome;
@@ -48,7 +50,13 @@ impl Case {
 
     /// A world around a disk that has a past.
     pub fn on(disk: Disk) -> Case {
-        let trap = Arc::new(Trap::default());
+        Case::with(disk, Arc::default())
+    }
+
+    fn with(disk: Disk, ledger: Arc<Mutex<Ledger>>) -> Case {
+        let watch = Mutex::default();
+        let vfs = OnceLock::new();
+        let trap = Arc::new(Trap { watch, ledger, vfs });
         let gate = Arc::clone(&trap) as Arc<dyn Gate>;
         let choices = Choices::new(1);
         let vfs = SimVfs::new(disk, gate, choices.stream(Purpose::Faults, 0));
@@ -72,8 +80,19 @@ impl Case {
             segment_bytes: self.segment_bytes,
             keys: self.keys.clone(),
             entropy: Arc::new(Salts(Mutex::new(entropy))),
-            ..Case::on(disk)
+            ..Case::with(disk, Arc::clone(&self.trap.ledger))
         }
+    }
+
+    /// From now on the log is encrypted, under the keyholder's key with this number.
+    pub fn encrypt(&mut self, number: u32) {
+        self.keys = Some(KeyRing::new(keyholder::key(number)));
+        self.ledger(|ledger| ledger.begin_life(Some(number)));
+    }
+
+    /// Reaches the ledger of this world and all its forks.
+    pub fn ledger<T>(&self, reach: impl FnOnce(&mut Ledger) -> T) -> T {
+        reach(&mut self.trap.ledger.lock().expect("one thread"))
     }
 
     pub fn try_open_as(&self, dir: &str, config: WalConfig) -> Result<WalManager, Error> {
@@ -349,9 +368,9 @@ struct Watch {
 }
 
 /// The gate in front of the disk.
-#[derive(Default)]
 struct Trap {
     watch: Mutex<Watch>,
+    ledger: Arc<Mutex<Ledger>>,
     vfs: OnceLock<Weak<SimVfs>>,
 }
 
@@ -399,6 +418,15 @@ impl Gate for Trap {
 
     fn cut(&self) -> ! {
         Scheduler::of_this_thread().cut()
+    }
+
+    fn wrote(&self, disk: &Disk, written: Written<'_>) {
+        let ledger = self.ledger.lock();
+        ledger.expect("one thread").wrote(disk, &written, false);
+    }
+
+    fn synced(&self, disk: &Disk, ino: Ino) {
+        self.ledger.lock().expect("one thread").synced(disk, ino);
     }
 }
 
