@@ -217,7 +217,7 @@ impl Forger<'_> {
             ..segment.header
         };
         let frames = segment.frames.clone();
-        let story = match self.stream.below(6) {
+        let story = match self.stream.below(7) {
             0 => {
                 segment.put_header(&bare);
                 for frame in frames {
@@ -237,12 +237,19 @@ impl Forger<'_> {
                 "a frame says that it is plain"
             }
             3 => {
+                let mut frames = frames;
+                frames.retain(|frame| frame.header.record_count > 0);
+                let frame = self.pick(&frames)?;
+                segment.put_frame(frame.offset, &plain::frame_in(&segment, &frame));
+                "a plain frame with other records"
+            }
+            4 => {
                 segment = plain::in_plain(&segment);
                 "a plain segment with other records"
             }
             more => {
                 let last = self.segments.last().expect("there is one");
-                segment = plain::behind(last, more == 4);
+                segment = plain::behind(last, more == 5);
                 "a plain segment behind the last one"
             }
         };
@@ -304,8 +311,9 @@ impl Forger<'_> {
                 continue;
             };
             // The end of another continuation of the log is as good as this one's: see the checker.
-            let is_same = now.header.salt_to_others() == segment.header.salt_to_others();
-            if is_same || segment.path != last {
+            let is_copy = now.header.salt != segment.header.salt
+                && now.header.salt_to_others() == segment.header.salt_to_others();
+            if is_copy || segment.path != last || now.bytes.starts_with(&segment.bytes) {
                 older.push(segment);
             }
         }

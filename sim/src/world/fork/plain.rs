@@ -6,7 +6,7 @@ use seawall::format::header::{HEADER_BYTES, Previous, SegmentHeader};
 use seawall::format::holds::Holds;
 use seawall::{Lsn, TenantId, VShardId};
 
-use super::layout::{Segment, before, path_of};
+use super::layout::{Frame, Segment, before, path_of};
 
 /// What sealing has added to a body.
 const SEAL_BYTES: usize = 24;
@@ -57,6 +57,30 @@ pub(super) fn in_plain(segment: &Segment) -> Segment {
         plain.bytes.extend_from_slice(bytes);
     }
     plain
+}
+
+/// A plain frame with as many records, of its own, in the place of a sealed one; with the checksums
+/// of its segment.
+pub(super) fn frame_in(segment: &Segment, frame: &Frame) -> Vec<u8> {
+    let header = SegmentHeader {
+        previous: Previous {
+            is_encrypted: false,
+            ..segment.header.previous
+        },
+        ..bare(&segment.header)
+    };
+    let place = Place {
+        segment: &header,
+        offset: frame.offset as u64,
+        last_lsn: before(frame.header.first_lsn),
+        durable_lsn: frame.header.durable_lsn,
+        durable_end: frame.header.durable_end,
+        low_water_lsn: frame.header.low_water_lsn,
+    };
+    let mut buffer = FrameBuffer::with_capacity(0);
+    let count = frame.header.record_count;
+    push(&mut buffer, frame.header.first_lsn, count, SEAL_BYTES);
+    buffer.encode(&place, None).to_vec()
 }
 
 /// A plain segment behind the last one, with a record of its own; it says that all before it was
