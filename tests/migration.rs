@@ -18,8 +18,8 @@ use std::path::Path;
 
 use seawall::{Error, Lsn, TenantId, VShardId, WalManager, migrate, migrate_dry_run, verify};
 
-use legacy::{NOOP, encode, file, name, put, record};
-use old_logs::{Old, check, check_corrupt, encrypted, fixture, key_ring, records_of};
+use legacy::{NOOP, encode, encrypted, file, name, put, record};
+use old_logs::{Old, check, check_corrupt, fixture, key_ring, records_of};
 
 #[test]
 fn each_fixture_becomes_the_records_of_its_list() {

@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use seawall::{Error, KeyRing, WalEncryptionKey, WalRecord};
 
-use legacy::{NOOP, copies, encode, name, put, record};
-use old_logs::{Old, encrypted};
+use legacy::{NOOP, copies, encode, encrypted, name, put, record};
+use old_logs::Old;
 
 const KEYS: [[u8; 32]; 2] = [[1; 32], [2; 32]];
 
