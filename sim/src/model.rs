@@ -11,8 +11,7 @@ use std::ops::RangeInclusive;
 use seawall::{RecordType, WalRecord};
 
 use crate::checker::{Property, Violation};
-use crate::decoy;
-use crate::ledger::{CANARY, CANARY_EVERY, CANARY_PAYLOAD_MIN};
+use crate::{decoy, ledger};
 
 /// The number of an append call over a whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,10 +102,8 @@ impl AppendId {
         // Any bytes that differ from append to append and from place to place will do.
         let number = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let len = payload.len as usize;
-        let plain_len = match payload.is_decoy {
-            true => len.min(decoy::prefix(number >> 32)),
-            false => len,
-        };
+        let decoy = payload.is_decoy.then(|| decoy::prefix(number >> 32));
+        let plain_len = decoy.map_or(len, |prefix| prefix.min(len));
         let mut word = number | 1;
         while into.len() < plain_len {
             word ^= word << 13;
@@ -115,12 +112,7 @@ impl AppendId {
             into.extend_from_slice(&word.to_le_bytes());
         }
         into.truncate(plain_len);
-        // No byte of an encrypted log may have these; see the ledger.
-        for part in into.chunks_mut(CANARY_EVERY) {
-            if let Some(place) = part.get_mut(CANARY.len()..CANARY_PAYLOAD_MIN) {
-                place.copy_from_slice(&CANARY);
-            }
-        }
+        ledger::plant(into);
         if payload.is_decoy {
             decoy::fill(number >> 16, len, into);
         }

@@ -17,6 +17,15 @@ static PAYLOADS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&CANAR
 // seen in a campaign either.
 static HOLDS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("client "));
 
+/// Puts canaries into a payload, as many as it has room for.
+pub fn plant(payload: &mut [u8]) {
+    for part in payload.chunks_mut(CANARY_EVERY) {
+        if let Some(place) = part.get_mut(CANARY.len()..CANARY_PAYLOAD_MIN) {
+            place.copy_from_slice(&CANARY);
+        }
+    }
+}
+
 /// What of the log's secrets is in these bytes, and where.
 pub fn find(bytes: &[u8]) -> Option<(&'static str, usize)> {
     let payload = PAYLOADS.find(bytes).map(|at| ("a payload", at));
