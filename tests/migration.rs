@@ -19,7 +19,8 @@ use std::path::Path;
 use seawall::{Error, Lsn, TenantId, VShardId, WalManager, migrate, migrate_dry_run, verify};
 
 use legacy::{NOOP, encode, encrypted, file, name, put, record};
-use old_logs::{Old, check, check_corrupt, fixture, key_ring, records_of};
+use old_logs::fixtures::{fixture, key_ring};
+use old_logs::{Old, check, check_corrupt, records_of};
 
 #[test]
 fn each_fixture_becomes_the_records_of_its_list() {

@@ -6,63 +6,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use seawall::env::Env;
-use seawall::{
-    Error, KeyRing, Lsn, RecordHeader, Result, TenantId, VShardId, WalConfig, WalEncryptionKey,
-    WalManager, WalRecord,
-};
-use serde_json::Value;
+use seawall::{Error, KeyRing, Lsn, Result, TenantId, VShardId, WalConfig, WalManager, WalRecord};
 use tempfile::TempDir;
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/legacy")
-}
-
-/// What a fixture's list says.
-pub struct Fixture {
-    pub records: Vec<WalRecord>,
-}
-
-/// The list of a fixture, by the name of its file or directory.
-pub fn fixture(name: &str) -> Fixture {
-    let list = fixtures().join(name).with_extension("json");
-    let list = std::fs::read_to_string(list).expect("each has one");
-    let list: Value = serde_json::from_str(&list).expect("JSON");
-    let expect = &list["expect"];
-    let records = ["records", "records_plaintext"].map(|name| expect[name].as_array());
-    let records = records.into_iter().flatten().next().expect("a list");
-    let number = |record: &Value, name: &str| record[name].as_u64().expect("a number");
-    let record = |record: &Value| WalRecord {
-        header: RecordHeader {
-            record_type: number(record, "record_type") as u16,
-            lsn: number(record, "lsn"),
-            tenant_id: number(record, "tenant") as u32,
-            vshard_id: number(record, "vshard") as u16,
-        },
-        payload: unhex(record["payload_hex"].as_str().expect("text")),
-    };
-    Fixture {
-        records: records.iter().map(record).collect(),
-    }
-}
-
-fn unhex(digits: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("two digits");
-    (0..digits.len()).step_by(2).map(byte).collect()
-}
-
-/// A ring of the fixtures' keys, the current one first.
-pub fn key_ring(numbers: &[u8]) -> KeyRing {
-    let key = |number: &u8| {
-        let path = fixtures().join(format!("key-{number}.bin"));
-        let bytes = std::fs::read(path).expect("it is there");
-        WalEncryptionKey::from_bytes(&bytes.try_into().expect("32 bytes"))
-    };
-    let (current, previous) = numbers.split_first().expect("at least one");
-    let ring = KeyRing::new(key(current));
-    previous
-        .iter()
-        .fold(ring, |ring, number| ring.with_previous(key(number)))
-}
+#[path = "fixtures.rs"]
+pub mod fixtures;
 
 pub fn records_of(wal: &WalManager) -> Vec<WalRecord> {
     wal.replay().expect("it can be read")
@@ -104,12 +52,11 @@ impl Old {
 
     /// A copy of a fixture.
     pub fn of_fixture(name: &str) -> Old {
-        let path = fixtures().join(name);
-        if !path.is_dir() {
-            return Old::of_file(&std::fs::read(path).expect("it is there"));
+        let path = fixtures::fixtures().join(name);
+        match path.is_dir() {
+            true => Old::of_files(&fixtures::files_of(name)),
+            false => Old::of_file(&std::fs::read(path).expect("it is there")),
         }
-        let files: Vec<_> = contents(&path).into_iter().collect();
-        Old::of_files(&files)
     }
 
     pub fn with_keys(mut self, keys: KeyRing) -> Old {
