@@ -6,6 +6,8 @@
 //! verified:* every way to choose what was durable, and cuts within and after calls; the small logs of
 //! `crash_migration` are cut in all of them.
 
+#![allow(clippy::disallowed_methods)] // Fixtures are real files.
+
 #[path = "crash_support/case.rs"]
 mod case;
 #[path = "../../tests/support/fixtures.rs"]

@@ -1,6 +1,7 @@
 //! Logs that the program of the legacy format has written, with lists of what is in them.
 
 #![allow(dead_code)] // Each test file uses its own part.
+#![allow(clippy::disallowed_methods)] // Fixtures are real files.
 
 use std::path::{Path, PathBuf};
 
