@@ -15,6 +15,7 @@ mod case;
 use std::cell::{Cell, OnceCell};
 
 use seawall::{Error, KeyRing, Lsn, RecordType, TenantId, VShardId, WalManager};
+use seawall_sim::choice::{Choices, Purpose};
 use seawall_sim::disk::{Strategy, SyncErrorMode};
 use seawall_sim::keyholder::key;
 
@@ -185,8 +186,11 @@ fn fail_everywhere(
     ];
     for failure in failures {
         let mut failed = 0;
-        for number in 1.. {
-            let case = start.fork();
+        // A call that fails may have been done all the same: each is tried with other choices.
+        let mut fail = |number: u64, choices: u64| {
+            let mut case = start.fork();
+            let stream = Choices::new(choices).stream(Purpose::Faults, number);
+            case.vfs.set_faults(stream);
             let owner = Owner::default();
             owner.know(keys);
             let life = || {
@@ -199,19 +203,18 @@ fn fail_everywhere(
                     failed += 1;
                 }
             };
-            if !case.fail_at(number, failure, life) {
-                break;
-            }
-            for strategy in STRATEGIES {
-                let mut case = case.fork();
-                case.cut_with(strategy, number);
-                judge(
-                    &mut case,
-                    &owner.clone(),
-                    &format!("{failure:?} at call {number}, {strategy}"),
-                );
-            }
-        }
+            let got_there = case.fail_at(number, failure, life);
+            let strategy = STRATEGIES[choices as usize % STRATEGIES.len()];
+            case.cut_with(strategy, number);
+            let what = format!("{failure:?} at call {number}, {strategy}");
+            judge(&mut case, &owner, &what);
+            got_there
+        };
+        let mut numbers = 1..;
+        while numbers
+            .next()
+            .is_some_and(|number| (0..6).all(|choices| fail(number, choices)))
+        {}
         assert!(failed >= 2, "{failure:?}: only {failed} calls failed");
     }
 }
