@@ -156,6 +156,11 @@ pub fn migrate_watched(
             why: "the new directory lies within the old log",
         });
     }
+    if resolved(&env, &source.with_extension("d"))? == resolved(&env, target)? {
+        return Err(Error::Config {
+            why: "an open of the old log migrates it to there by itself: open it",
+        });
+    }
     let legacy = Legacy {
         dir: &from,
         source: &files,
@@ -210,8 +215,16 @@ fn look_at(env: Env, path: &Path) -> Result<(LogDir, Source)> {
         Err(error) => Err(Error::io("look at", path)(error)),
         Ok(found) if found.is_dir => {
             let dir = LogDir::to_read(env, path, None)?;
-            let source = Source::of_directory(&dir, &dir.names()?);
-            source.map(|source| (dir, source)).ok_or_else(no_log)
+            let names = dir.names()?;
+            let source = Source::of_directory(&dir, &names).ok_or_else(no_log)?;
+            let is_newer = |name: &OsString| name == MIGRATED_FROM || is_taken_for_a_segment(name);
+            if names.iter().any(is_newer) {
+                return Err(Error::Foreign {
+                    path: path.to_owned(),
+                    why: "there is a log of the present format in it: open it",
+                });
+            }
+            Ok((dir, source))
         }
         Ok(_) => {
             let dir = LogDir {
@@ -252,7 +265,17 @@ pub(crate) fn find_home(env: &Env, path: &Path, keys: Option<&KeyRing>) -> Resul
     };
     let beside = path.with_extension("d");
     match metadata(path)? {
-        Some(found) if found.is_dir => return Ok(at_path()),
+        Some(found) if found.is_dir => {
+            // A directory that somebody made at the path of a file that is gone.
+            let is_empty = || {
+                let listed = uninterrupted(|| env.vfs.read_dir(path));
+                let names = listed.map_err(Error::io("list", path))?;
+                Ok::<_, Error>(names.iter().all(|name| name == LOCK))
+            };
+            if beside == path || metadata(&beside)?.is_none() || !is_empty()? {
+                return Ok(at_path());
+            }
+        }
         Some(_) if beside == path => {
             return Err(Error::Config {
                 why: "a log file whose name ends in .d has no directory beside it to be migrated to: rename it",
@@ -287,7 +310,8 @@ pub(crate) fn find_home(env: &Env, path: &Path, keys: Option<&KeyRing>) -> Resul
     };
     let mark = dir.path.join(UNFINISHED_MIGRATION);
     let is_migrated = match Evidence::find(&dir)? {
-        Found::Evidence(evidence) => evidence.names(path),
+        // Of segments, where the program of the old format had put the file there itself.
+        Found::Evidence(evidence) => evidence.names(path) || evidence.names_segments(),
         _ if metadata(&mark)?.is_some() => {
             return Err(Error::Foreign {
                 path: mark,
@@ -295,7 +319,10 @@ pub(crate) fn find_home(env: &Env, path: &Path, keys: Option<&KeyRing>) -> Resul
             });
         }
         Found::Damaged => return Err(no_evidence(&dir, DAMAGED)),
-        Found::Nothing => false,
+        Found::Nothing => {
+            let is_legacy = |name: &OsString| matches!(Name::of(name), Name::LegacySegment { .. });
+            dir.names()?.iter().any(is_legacy)
+        }
     };
     Ok(match is_migrated {
         true => Home {

@@ -98,11 +98,18 @@ impl Vfs for Disk {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let len = self.file(path).map(|content| content.lock().len() as u64);
-        Ok(Metadata {
-            is_dir: len.is_err(),
-            len: len.unwrap_or(0),
-        })
+        if let Ok(content) = self.file(path) {
+            let len = content.lock().len() as u64;
+            return Ok(Metadata { is_dir: false, len });
+        }
+        // A directory is what has a file in it.
+        match self.files.lock().keys().any(|file| file.starts_with(path)) {
+            true => Ok(Metadata {
+                is_dir: true,
+                len: 0,
+            }),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<OsString>> {

@@ -162,9 +162,29 @@ impl LegacyHeader {
         &self.raw
     }
 
-    /// Whether a damaged copy of a record, as far as it is there, differs from this one in at most
-    /// one field, of which the payload is one: then it was a copy of this one.
-    pub fn is_damaged_as(&self, header: &[u8; LEGACY_HEADER_BYTES], payload_differs: bool) -> bool {
+    /// Whether damaged bytes, as far as they are there, were this record, with this payload. They
+    /// were if they still have its checksum, which no other record has; if they end in zeros from
+    /// some place behind its LSN on; or if they differ in at most one field, of which the payload
+    /// is one.
+    pub fn was(
+        &self,
+        header: &[u8; LEGACY_HEADER_BYTES],
+        payload: &[u8],
+        damaged_payload: &[u8],
+    ) -> bool {
+        if header[26..] == self.raw[26..] {
+            return true;
+        }
+        let same = header
+            .iter()
+            .zip(self.raw)
+            .take_while(|&(&one, other)| one == other);
+        let same = same.count();
+        let is_zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
+        if same >= 16 && is_zero(&header[same..]) && is_zero(damaged_payload) {
+            return true;
+        }
+
         // Magic and version together, type, LSN, tenant, shard, length, checksum.
         const FIELDS: [(usize, usize); 7] = [
             (0, 6),
@@ -176,7 +196,7 @@ impl LegacyHeader {
             (26, 30),
         ];
         let differs = |&&(from, to): &&(usize, usize)| header[from..to] != self.raw[from..to];
-        FIELDS.iter().filter(differs).count() + usize::from(payload_differs) <= 1
+        FIELDS.iter().filter(differs).count() + usize::from(payload != damaged_payload) <= 1
     }
 }
 
@@ -301,14 +321,30 @@ mod tests {
     }
 
     #[test]
-    fn one_field_may_differ() {
-        let (header, _) = first(PLAIN);
-        let mut other = *header.raw();
-        assert!(header.is_damaged_as(&other, true));
-        other[8..16].fill(9);
-        assert!(header.is_damaged_as(&other, false));
-        assert!(!header.is_damaged_as(&other, true));
-        other[27] ^= 1;
-        assert!(!header.is_damaged_as(&other, false));
+    fn what_is_left_of_a_record_is_known_again() {
+        let (header, payload) = first(PLAIN);
+        let whole = *header.raw();
+        let zeros = vec![0; payload.len()];
+        let changed = |from: usize, to: usize| {
+            let mut bytes = whole;
+            bytes[from..to].fill(0x99);
+            bytes
+        };
+        // All of its payload, or one field.
+        assert!(header.was(&whole, &payload, &zeros));
+        assert!(header.was(&changed(8, 16), &payload, &payload));
+        assert!(header.was(&changed(26, 30), &payload, &payload));
+        // More than that, while the checksum is its own.
+        assert!(header.was(&changed(8, 26), &payload, &zeros));
+        // Without it, another record may have been there.
+        assert!(!header.was(&changed(26, 30), &payload, &zeros));
+        // Torn behind its LSN, by zeros.
+        let mut torn = whole;
+        torn[18..].fill(0);
+        assert!(header.was(&torn, &payload, &zeros));
+        assert!(!header.was(&torn, &payload, &payload[..1].repeat(payload.len())));
+        torn[10..].fill(0);
+        torn[9] ^= 1;
+        assert!(!header.was(&torn, &payload, &zeros));
     }
 }

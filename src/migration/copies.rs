@@ -72,6 +72,8 @@ impl Copies {
         mut damage: Damage<'_>,
         payload: &mut Vec<u8>,
     ) -> Result<Option<LegacyHeader>> {
+        // Copies of different records may look alike as far as the file goes: then none counts.
+        let mut shown: Option<(u64, LegacyHeader)> = None;
         let mut fitting: Option<(u64, LegacyHeader)> = None;
         let mut is_ambiguous = false;
         for at in 0..self.slots.len() {
@@ -81,16 +83,19 @@ impl Copies {
             }
             let copy = self.payload(offset, &header)?;
             if damage.shows(&header, copy)? {
-                payload.clear();
-                payload.extend_from_slice(copy);
-                return Ok(Some(header));
+                if shown.is_some_and(|(_, other)| other != header) {
+                    return Ok(None);
+                }
+                shown = Some((offset, header));
+                continue;
             }
             if damage.has_room_for(&header)? {
                 is_ambiguous |= fitting.is_some_and(|(_, other)| other != header);
                 fitting = Some((offset, header));
             }
         }
-        let Some((offset, header)) = fitting.filter(|_| !is_ambiguous) else {
+        let found = shown.or(fitting.filter(|_| !is_ambiguous));
+        let Some((offset, header)) = found else {
             return Ok(None);
         };
         payload.clear();
@@ -100,8 +105,8 @@ impl Copies {
 }
 
 impl Damage<'_> {
-    /// Whether what is left at the place is this record's: all but one field of it, or the
-    /// beginning of its header where the file ends within it.
+    /// Whether what is left at the place is this record's, or the beginning of its header where
+    /// the file ends within it.
     fn shows(&mut self, header: &LegacyHeader, copy: &[u8]) -> Result<bool> {
         let found = self.window.at(self.offset, LEGACY_HEADER_BYTES as u64)?;
         let Some(&found) = found.first_chunk::<LEGACY_HEADER_BYTES>() else {
@@ -111,8 +116,7 @@ impl Damage<'_> {
         };
         let behind = self.offset + LEGACY_HEADER_BYTES as u64;
         let payload = self.window.at(behind, copy.len() as u64)?;
-        let payload_differs = payload != copy;
-        Ok(header.is_damaged_as(&found, payload_differs))
+        Ok(header.was(&found, copy, payload))
     }
 
     /// Whether the header at the place can't be one, and the record fits between its neighbours: a

@@ -265,10 +265,15 @@ impl<'a> SourceReader<'a> {
 
     /// Opens the payload, if it is encrypted. There is no number of a key: each one is tried.
     fn decrypt(&mut self, offset: u64, header: &LegacyHeader) -> Result<()> {
-        if !header.is_encrypted() {
-            return Ok(());
-        }
         let path = self.path();
+        if !header.is_encrypted() {
+            return match self.keys.is_some_and(KeyRing::is_only_encrypted) {
+                false => Ok(()),
+                true => Err(Error::Plaintext {
+                    path: path.to_owned(),
+                }),
+            };
+        }
         let (nonce, bound) = (header.nonce(), header.bound());
         let payload = &mut self.payload;
         let mut keys = self.keys.into_iter().flat_map(KeyRing::keys);

@@ -174,7 +174,7 @@ impl Name {
             let first_lsn = Lsn::new(first_lsn);
             return Name::LegacySegment { first_lsn };
         }
-        match name.starts_with("seg-") || name.ends_with(".wal") {
+        match name.starts_with("seg-") || name.ends_with(".wal") || digits.is_some() {
             true => Name::Misnamed,
             false => Name::Other,
         }
@@ -368,6 +368,7 @@ mod tests {
         );
         check("next.wal.tmp", Name::Temporary);
         check("LOCK", Name::Other);
+        check("wal-18446744073709551616.seg", Name::Misnamed);
         check("seg-7-123.wal", Name::Misnamed);
         check("seg-000000000+-00000000000000000123.wal", Name::Misnamed);
         check("seg-0000000007-99999999999999999999.wal", Name::Misnamed);

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::catalog::LogDir;
+use super::catalog::{LogDir, Name};
 use super::transfer::{read_full, uninterrupted, write_all};
 use crate::env::vfs::{File, OpenHow};
 use crate::error::{Error, Result};
@@ -66,6 +66,13 @@ impl Evidence {
     /// Whether the file at `path` is one of those, by its name.
     pub(crate) fn names(&self, path: &Path) -> bool {
         self.lengths.contains_key(&name_of(path))
+    }
+
+    /// Whether they are segments.
+    pub(crate) fn names_segments(&self) -> bool {
+        let is_segment =
+            |name: &String| matches!(Name::of(name.as_ref()), Name::LegacySegment { .. });
+        self.lengths.keys().any(is_segment)
     }
 
     /// Checks that a legacy file is what it was.
