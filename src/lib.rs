@@ -34,15 +34,17 @@
 //! | promise | the durable LSN that a frame or header carries as evidence for recovery |
 //! | torn tail | bytes at the end of the log that no successful sync covered |
 //! | low-water mark | the LSN below which records were truncated |
+//! | sealed with a key | encrypted and authenticated, bound to its place; see [`mod@crypto`] |
 //! | poisoned | stopped for good by a failed sync or write; open again to go on |
 //!
 //! # Map
 //!
 //! [`WalManager`] (`manager.rs`) speaks to group commit (`commit.rs`), which drives the segment
 //! writer (`segment/`); `recovery.rs` finds the end of the log at open; `replay.rs` reads;
-//! `truncation.rs` drops. Without opening a log, [`mod@verify`] checks it, [`mod@dump`] shows its
-//! records, and [`mod@salvage`] copies what is left of a damaged one. [`mod@migration`] makes a log of one of the legacy format. [`mod@format`] is the bytes, [`mod@env`] the one door to files, locks, clock
-//! and randomness.
+//! `truncation.rs` drops, `rotation.rs` encrypts anew. Without opening a log, [`mod@verify`] checks
+//! it, [`mod@dump`] shows its records, and [`mod@salvage`] copies what is left of a damaged one.
+//! [`mod@migration`] makes a log of one of the legacy format. [`mod@format`] is the bytes,
+//! [`mod@crypto`] what seals them, [`mod@env`] the one door to files, locks, clock and randomness.
 
 pub mod config;
 pub mod crypto;
