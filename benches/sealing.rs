@@ -2,10 +2,10 @@
 //! side in one run, in memory.
 //!
 //! `cargo bench --bench sealing`. The two are measured in turns, so that whatever else the machine
-//! does hits both; what counts is the ratio of their medians. Which instructions are used, the
-//! cipher finds out at run time; to compare, build without them:
-//! `RUSTFLAGS='--cfg aes_backend="soft" --cfg polyval_backend="soft"' cargo bench --bench sealing`
-//! or, without the vector ones, `--cfg aes_avx256_disable --cfg aes_avx512_disable`.
+//! does hits both; what counts is the ratio of their medians. Which instructions are used (AES-NI,
+//! VAES with 256 or 512 bits, PCLMULQDQ) the cipher finds out at run time, whatever the build's
+//! target; to see what they give, build without them:
+//! `RUSTFLAGS='--cfg aes_backend="soft" --cfg polyval_backend="soft"' cargo bench --bench sealing`.
 
 // A benchmark measures real time.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
