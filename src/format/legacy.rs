@@ -331,20 +331,20 @@ mod tests {
             bytes
         };
         // All of its payload, or one field.
-        assert!(header.was(&whole, &payload, &zeros));
-        assert!(header.was(&changed(8, 16), &payload, &payload));
-        assert!(header.was(&changed(26, 30), &payload, &payload));
+        assert!(header.was(&whole, payload, &zeros));
+        assert!(header.was(&changed(8, 16), payload, payload));
+        assert!(header.was(&changed(26, 30), payload, payload));
         // More than that, while the checksum is its own.
-        assert!(header.was(&changed(8, 26), &payload, &zeros));
+        assert!(header.was(&changed(8, 26), payload, &zeros));
         // Without it, another record may have been there.
-        assert!(!header.was(&changed(26, 30), &payload, &zeros));
+        assert!(!header.was(&changed(26, 30), payload, &zeros));
         // Torn behind its LSN, by zeros.
         let mut torn = whole;
         torn[18..].fill(0);
-        assert!(header.was(&torn, &payload, &zeros));
-        assert!(!header.was(&torn, &payload, &payload[..1].repeat(payload.len())));
+        assert!(header.was(&torn, payload, &zeros));
+        assert!(!header.was(&torn, payload, &payload[..1].repeat(payload.len())));
         torn[10..].fill(0);
         torn[9] ^= 1;
-        assert!(!header.was(&torn, &payload, &zeros));
+        assert!(!header.was(&torn, payload, &zeros));
     }
 }
