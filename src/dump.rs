@@ -33,9 +33,9 @@ impl Iterator for Dump {
 /// would show them; it would make them durable first, though, and this does not.
 ///
 /// # Errors
-/// [`Error::Locked`] when a writer has the log open; [`Error::NoLog`] where there is none;
-/// [`Error::BelowLowWater`] when `from` was truncated; [`Error::Corrupt`], [`Error::Foreign`],
-/// [`Error::Version`], [`Error::Encrypted`], [`Error::Legacy`] and [`Error::Io`] as an open. A
+/// [`crate::Error::Locked`] when a writer has the log open; [`crate::Error::NoLog`] where there is none;
+/// [`crate::Error::BelowLowWater`] when `from` was truncated; [`crate::Error::Corrupt`], [`crate::Error::Foreign`],
+/// [`crate::Error::Version`], [`crate::Error::Encrypted`], [`crate::Error::Legacy`] and [`crate::Error::Io`] as an open. A
 /// log with required types that this version does not know is shown all the same.
 pub fn dump(path: &Path, from: Option<Lsn>, keys: Option<KeyRing>) -> Result<Dump> {
     dump_in(Env::os(), path, from, keys)

@@ -147,7 +147,7 @@ impl Sealer {
     /// The next seal. Its nonce counts as used from now on, whatever becomes of it.
     ///
     /// # Panics
-    /// When the key has sealed as often as it may, long after [`Sealer::is_spent`].
+    /// When the key has sealed as often as it may, long after it is spent.
     #[allow(clippy::should_implement_trait)] // It is no iterator: it must not run dry unseen.
     pub fn next(&mut self) -> Seal {
         assert!(self.next < SEALS_MAX, "a key is replaced before it is worn");
