@@ -203,7 +203,12 @@ impl WalReader {
                 self.segment.insert(reader)
             }
         };
-        let end = segment.header().own_end(entry.end);
+        // The entry may be from when the segment was the active one, and shorter; in a copy, made since,
+        // its end has no meaning.
+        let end = match segment.header().original {
+            Some(_) => segment.header().durable_end,
+            None => entry.end,
+        };
         if segment.offset() >= end {
             return Err(self.corrupt(end, ENDS_EARLY));
         }

@@ -279,3 +279,24 @@ fn keys_come_from_files() {
     let wal = WalManager::open_encrypted_rotating(dir.path(), false, &two, &one).expect("opens");
     assert_eq!(lsns(&wal), [1, 2]);
 }
+
+#[test]
+fn a_reader_of_an_active_segment_reads_its_copy() {
+    let dir = scratch();
+    let config = seawall::WalConfig {
+        segment_target_size: 1 << 20,
+        ..small()
+    };
+    let wal = WalManager::open_in(Env::os(), dir.path(), config, None).expect("opens");
+    // Sealed, each of these takes one more block.
+    let append = || {
+        wal.append_put(TENANT, SHARD, &[1; 436]).expect("appends");
+        wal.sync().expect("syncs");
+    };
+    (0..10).for_each(|_| append());
+    let reader = wal.reader().expect("reads");
+    (0..10).for_each(|_| append());
+    wal.rotate_key_to(key(1)).expect("encryption begins");
+    assert_eq!(wal.reencrypt().expect("encrypts anew").segments, 1);
+    assert_eq!(reader.map(Result::unwrap).count(), 10);
+}
