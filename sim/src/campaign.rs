@@ -13,8 +13,7 @@ use crate::disk::Lie;
 use crate::figures::Figures;
 use crate::run::run;
 use crate::scenario::Scenario;
-use crate::scenario::generate::{Shape, generate};
-use crate::scenario::keys::Encryption;
+use crate::scenario::generate::{Setting, generate};
 use crate::seed::Seed;
 
 /// One seed in so many is run twice, to see that nothing differs.
@@ -33,14 +32,12 @@ pub struct Campaign {
     pub time: Option<Duration>,
     /// How many threads.
     pub jobs: usize,
-    /// How large the workload is.
-    pub shape: Shape,
+    /// What is not left to the seed.
+    pub setting: Setting,
     /// Whether every seed is run twice, not only a share.
     pub twice: bool,
     /// Plants a lie into every disk: a canary.
     pub lie: Option<Lie>,
-    /// Which logs are encrypted.
-    pub encryption: Encryption,
     /// Leaves out all crashes: a canary.
     pub without_crashes: bool,
 }
@@ -94,7 +91,7 @@ struct Shared {
 impl Campaign {
     /// The scenario of the campaign's seed number `index`.
     pub fn scenario(&self, index: u64) -> Scenario {
-        let mut scenario = generate(self.seed.plus(index), self.shape, self.encryption);
+        let mut scenario = generate(self.seed.plus(index), self.setting);
         if self.lie.is_some() {
             scenario.disk.lie = self.lie;
         }

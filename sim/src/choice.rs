@@ -36,6 +36,8 @@ pub enum Purpose {
     Snapshots = 9,
     /// What a copy of the directory does by itself, and the randomness of its log.
     Copies = 10,
+    /// Which file system the disk behaves like.
+    Profile = 11,
 }
 
 /// All the choices of a run, told by its seed.

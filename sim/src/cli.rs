@@ -9,13 +9,13 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use seawall_sim::campaign::{Campaign, Failure};
-use seawall_sim::disk::Lie;
+use seawall_sim::disk::{Lie, Profile};
 use seawall_sim::mutants::{Step, Suite, Trouble};
 use seawall_sim::report::failure::save_and_tell;
 use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
 use seawall_sim::scenario::Scenario;
-use seawall_sim::scenario::generate::{Shape, generate};
+use seawall_sim::scenario::generate::{Setting, Shape, generate};
 use seawall_sim::scenario::keys::Encryption;
 use seawall_sim::seed::Seed;
 
@@ -86,18 +86,54 @@ struct RunArgs {
     /// Run every seed twice and compare the traces, not only one in 64.
     #[arg(long)]
     twice: bool,
-    /// The same workload in each life, for measurements: clients x appends, such as 4x20.
-    #[arg(long, value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// Which logs are encrypted: drawn (half of the seeds'), never, always.
-    #[arg(long, default_value = "drawn")]
-    encryption: Encryption,
+    #[command(flatten)]
+    setting: SettingArgs,
     /// A canary: the disk lies (file-sync, dir-sync, write-crosses-sync, bit-flip). Must fail.
     #[arg(long)]
     lie: Option<Lie>,
     /// A canary: no life ends in a crash. Must fail.
     #[arg(long)]
     without_crashes: bool,
+}
+
+/// What is not left to the seed.
+#[derive(Args)]
+struct SettingArgs {
+    /// The same workload in each life, for measurements: clients x appends, such as 4x20.
+    #[arg(long, value_parser = parse_shape)]
+    shape: Option<Shape>,
+    /// Which logs are encrypted: drawn (half of the seeds'), never, always.
+    #[arg(long, default_value = "drawn")]
+    encryption: Encryption,
+    /// The file system that the disk behaves like: strict, ideal-keep, ideal-lose, ext4-ordered,
+    /// ext4-journal, xfs, btrfs, f2fs-posix. Default: strict for 70 % of the seeds.
+    #[arg(long)]
+    profile: Option<Profile>,
+}
+
+impl SettingArgs {
+    fn setting(&self) -> Setting {
+        Setting {
+            shape: self.shape.unwrap_or(Shape::Swarm),
+            encryption: self.encryption,
+            profile: self.profile,
+        }
+    }
+
+    /// The options that say the same, each after a space.
+    fn options(&self) -> String {
+        let mut options = String::new();
+        if let Some(Shape::Fixed { clients, appends }) = self.shape {
+            options += &format!(" --shape {clients}x{appends}");
+        }
+        if self.encryption != Encryption::Drawn {
+            options += &format!(" --encryption {}", self.encryption);
+        }
+        if let Some(profile) = self.profile {
+            options += &format!(" --profile {profile}");
+        }
+        options
+    }
 }
 
 #[derive(Args)]
@@ -107,12 +143,9 @@ struct ReplayArgs {
     /// Print everything that happened, a line each.
     #[arg(long)]
     trace: bool,
-    /// The workload that the seed was run with, where it was given.
-    #[arg(long, value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// What the seed was run with, where it was given.
-    #[arg(long, default_value = "drawn")]
-    encryption: Encryption,
+    /// What the seed was run with.
+    #[command(flatten)]
+    setting: SettingArgs,
 }
 
 #[derive(Args)]
@@ -179,9 +212,8 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
         seeds,
         time: args.time,
         jobs: args.jobs.unwrap_or(processors).max(1),
-        shape: args.shape.unwrap_or(Shape::Swarm),
+        setting: args.setting.setting(),
         twice: args.twice,
-        encryption: args.encryption,
         lie: args.lie,
         without_crashes: args.without_crashes,
     };
@@ -251,16 +283,17 @@ fn verdict(code: u8, campaign: &Campaign) -> String {
 fn banner(campaign: &Campaign) -> String {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
     format!(
-        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, each seed twice {}, lie {}, crashes {}",
+        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, profile {}, each seed twice {}, lie {}, crashes {}",
         env!("CARGO_PKG_VERSION"),
         or_none(campaign.seeds.map(|seeds| seeds.to_string())),
         or_none(campaign.time.map(|time| format!("{} s", time.as_secs()))),
         campaign.jobs,
-        match campaign.shape {
+        match campaign.setting.shape {
             Shape::Swarm => "swarm".into(),
             Shape::Fixed { clients, appends } => format!("{clients}x{appends}"),
         },
-        campaign.encryption,
+        campaign.setting.encryption,
+        campaign.setting.profile.map_or("drawn", Profile::name),
         campaign.twice,
         or_none(campaign.lie.map(|lie| lie.to_string())),
         !campaign.without_crashes,
@@ -310,15 +343,7 @@ fn replay(args: &ReplayArgs) -> ExitCode {
 }
 
 fn command_line(args: &ReplayArgs) -> String {
-    let shape = match args.shape {
-        Some(Shape::Fixed { clients, appends }) => format!(" --shape {clients}x{appends}"),
-        _ => String::new(),
-    };
-    let encryption = match args.encryption {
-        Encryption::Drawn => String::new(),
-        other => format!(" --encryption {other}"),
-    };
-    format!("cargo sim replay {}{shape}{encryption}", args.what)
+    format!("cargo sim replay {}{}", args.what, args.setting.options())
 }
 
 #[allow(clippy::disallowed_methods)] // Scenario files are on the real file system.
@@ -329,11 +354,7 @@ fn find_scenario(args: &ReplayArgs) -> Result<Scenario, String> {
             .what
             .parse()
             .map_err(|error| format!("{error}; and there is no file of that name"))?;
-        return Ok(generate(
-            seed,
-            args.shape.unwrap_or(Shape::Swarm),
-            args.encryption,
-        ));
+        return Ok(generate(seed, args.setting.setting()));
     }
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;

@@ -26,8 +26,11 @@ mod image;
 mod io;
 mod knobs;
 mod legal;
+mod legal_ordered;
 mod names;
+mod ordered;
 mod plan;
+mod profile;
 mod sample;
 mod strategy;
 mod sync;
@@ -43,6 +46,7 @@ pub use gate::{Call, Fate, Gate, OpenGate, Written};
 pub use image::{Entry, Image};
 pub use io::FdId;
 pub use knobs::{Knobs, Lie, SyncErrorMode, SyncNames};
+pub use profile::Profile;
 pub use strategy::Strategy;
 pub use vfs::SimVfs;
 
@@ -80,6 +84,8 @@ pub struct Disk {
     generation: u64,
     /// The global order of changes.
     seq: u64,
+    /// Up to here a sync has forced all changes of names and lengths out, where syncs do that.
+    forced: u64,
     mode: Mode,
     inodes: Vec<Inode>,
     atoms: Atoms,
@@ -106,6 +112,7 @@ impl Disk {
             counts: Counts::default(),
             generation: 0,
             seq: 0,
+            forced: 0,
             mode: Mode::ReadWrite,
             inodes: vec![Inode::Dir(DirNode::new(ROOT))],
             atoms: Atoms::default(),

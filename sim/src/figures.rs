@@ -1,7 +1,7 @@
 //! What a run did, in numbers that add up over runs.
 
 use crate::checker::Tally;
-use crate::disk::Counts;
+use crate::disk::{Counts, Profile};
 use crate::ledger;
 use crate::named::named_enum;
 use crate::scenario::Damage;
@@ -21,6 +21,8 @@ named_enum! {
 /// What one run did, or many together.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
+    /// Runs on a disk of each profile.
+    pub profiles: [u64; Profile::COUNT],
     /// Lives begun.
     pub lives: u64,
     /// Opens that succeeded and were judged.
@@ -89,6 +91,9 @@ impl Figures {
         self.crashes_in_recovery += other.crashes_in_recovery;
         self.failed_opens += other.failed_opens;
         self.reshaped += other.reshaped;
+        for (into, from) in self.profiles.iter_mut().zip(other.profiles) {
+            *into += from;
+        }
         for (into, from) in self.cuts.iter_mut().zip(other.cuts) {
             *into += from;
         }

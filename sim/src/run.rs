@@ -65,6 +65,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         shape: None,
         past: Past::default(),
     };
+    runner.figures.profiles[scenario.disk.profile as usize] = 1;
     let result = runner.run();
     runner.report(result.err())
 }

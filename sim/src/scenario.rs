@@ -16,6 +16,7 @@ pub mod generate;
 pub mod keys;
 pub mod legacy;
 pub mod probe;
+mod profiles;
 mod snapshots;
 pub mod step;
 pub mod verbs;

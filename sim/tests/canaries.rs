@@ -18,8 +18,7 @@ use seawall_sim::disk::Lie;
 use seawall_sim::report::promises;
 use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
-use seawall_sim::scenario::generate::Shape;
-use seawall_sim::scenario::keys::Encryption;
+use seawall_sim::scenario::generate::Setting;
 use seawall_sim::seed::Seed;
 
 const SEEDS: u64 = 1000;
@@ -30,8 +29,7 @@ fn campaign(lie: Option<Lie>) -> Campaign {
         seeds: Some(SEEDS),
         time: None,
         jobs: 1,
-        shape: Shape::Swarm,
-        encryption: Encryption::Drawn,
+        setting: Setting::default(),
         twice: false,
         lie,
         without_crashes: false,

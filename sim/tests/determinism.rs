@@ -15,8 +15,7 @@ use std::time::SystemTime;
 
 use seawall_sim::run::run;
 use seawall_sim::scenario::Scenario;
-use seawall_sim::scenario::generate::{Shape, generate};
-use seawall_sim::scenario::keys::Encryption;
+use seawall_sim::scenario::generate::{Setting, generate};
 use seawall_sim::seed::Seed;
 
 const SEEDS: u64 = 300;
@@ -28,7 +27,7 @@ fn hash_of(scenario: &Scenario) -> u64 {
 }
 
 fn hash_of_seed(seed: u64) -> u64 {
-    hash_of(&generate(Seed(seed), Shape::Swarm, Encryption::Drawn))
+    hash_of(&generate(Seed(seed), Setting::default()))
 }
 
 fn hashes() -> Vec<u64> {
@@ -63,7 +62,7 @@ fn a_seed_has_one_trace_on_every_thread_and_each_time() {
 #[test]
 fn the_text_of_a_trace_changes_nothing() {
     for seed in 0..SEEDS / 3 {
-        let scenario = generate(Seed(seed), Shape::Swarm, Encryption::Drawn);
+        let scenario = generate(Seed(seed), Setting::default());
         let report = run(&scenario, true);
         assert!(!report.trace.lines.is_empty(), "seed {seed}");
         assert_eq!(report.trace.hash, hash_of(&scenario), "seed {seed}");
@@ -73,7 +72,7 @@ fn the_text_of_a_trace_changes_nothing() {
 #[test]
 fn a_scenario_that_was_printed_and_parsed_is_the_same_run() {
     for seed in 0..SEEDS / 3 {
-        let scenario = generate(Seed(seed), Shape::Swarm, Encryption::Drawn);
+        let scenario = generate(Seed(seed), Setting::default());
         let parsed = Scenario::parse(&scenario.print()).expect("what was printed can be read");
         assert_eq!(hash_of(&parsed), hash_of(&scenario), "seed {seed}");
     }
@@ -91,7 +90,7 @@ fn a_scenario_file_is_the_same_run_in_another_process() {
     let simulator = Path::new(env!("CARGO_BIN_EXE_seawall-sim"));
     let scratch = tempfile::tempdir().expect("a directory");
     for seed in SEEDS_OF_PROCESSES {
-        let text = generate(Seed(seed), Shape::Swarm, Encryption::Drawn).print();
+        let text = generate(Seed(seed), Setting::default()).print();
         std::fs::write(scratch.path().join("scenario.toml"), text).expect("it can be written");
         let theirs = hash_of_process(simulator, scratch.path(), "scenario.toml");
         assert_eq!(theirs, hash_of_seed(seed), "seed {seed}");

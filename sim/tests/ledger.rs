@@ -25,7 +25,7 @@ use seawall_sim::keyholder;
 use seawall_sim::ledger::{CANARY, CANARY_PAYLOAD_MIN, Ledger};
 use seawall_sim::model::{AppendId, Payload};
 use seawall_sim::run::run;
-use seawall_sim::scenario::generate::{Shape, generate};
+use seawall_sim::scenario::generate::{Setting, generate};
 use seawall_sim::scenario::keys::Encryption;
 use seawall_sim::sched::clock::VirtualClock;
 use seawall_sim::seed::Seed;
@@ -417,17 +417,24 @@ fn every_payload_with_room_for_a_canary_has_one() {
     }
 }
 
+fn with(encryption: Encryption) -> Setting {
+    Setting {
+        encryption,
+        ..Setting::default()
+    }
+}
+
 #[test]
 fn a_run_of_an_encrypted_log_fills_the_ledger() {
     for seed in 1..=20 {
-        let scenario = generate(Seed(seed), Shape::Swarm, Encryption::Always);
+        let scenario = generate(Seed(seed), with(Encryption::Always));
         let report = run(&scenario, false);
         assert_eq!(report.violation, None);
         let ledger = report.figures.ledger;
         assert!(ledger.nonces > 0 && ledger.frames >= ledger.nonces);
         assert!(ledger.scanned > 0 && ledger.scanned_on_disk > 0);
         assert!(report.figures.tally.of(Property::Plaintext) >= ledger.frames);
-        let plain = generate(Seed(seed), Shape::Swarm, Encryption::Never);
+        let plain = generate(Seed(seed), with(Encryption::Never));
         let ledger = run(&plain, false).figures.ledger;
         assert_eq!((ledger.nonces, ledger.scanned), (0, 0));
     }

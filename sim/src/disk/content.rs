@@ -77,6 +77,14 @@ impl Content {
         self.bytes[offset as usize] ^= mask;
     }
 
+    /// Whether it reads as these bytes.
+    pub(super) fn equals(&self, bytes: &[u8]) -> bool {
+        let (stored, zeros) = bytes.split_at(self.bytes.len().min(bytes.len()));
+        self.len == bytes.len() as u64
+            && self.bytes == stored
+            && zeros.iter().all(|&byte| byte == 0)
+    }
+
     /// Whether both read the same.
     pub(super) fn reads_as(&self, other: &Content) -> bool {
         let common = self.bytes.len().min(other.bytes.len());

@@ -16,14 +16,17 @@ use super::{Disk, Inode, Mode};
 impl Disk {
     /// Cuts the power with a strategy of the caller's choice. Returns the one that was used:
     /// `TearOne` needs a write of two units, and is `Independent` where there is none.
+    ///
+    /// A profile may have but one strategy, and uses that.
     pub fn power_cut_with(&mut self, strategy: Strategy, stream: &mut Stream) -> Strategy {
+        let strategy = self.knobs.rules().strategy.unwrap_or(strategy);
         let plan = Plan::draw(self, strategy, stream);
         let strategy = plan.strategy;
         let chosen = plan.choose_atoms(self, stream);
         let mut lossy = chosen.iter().any(|&kept| !kept);
         let had_atoms = !chosen.is_empty();
         for atom in self.atoms.take(&chosen) {
-            self.apply_durably(&atom.op);
+            self.apply_durably(&atom);
         }
         self.atoms = Default::default();
         let reachable = self.restart_dirs(had_atoms);
@@ -41,7 +44,7 @@ impl Disk {
                 continue;
             };
             if file.may_differ() {
-                let durable = plan.sample(ino, file, &self.knobs, &mut self.counts, stream);
+                let durable = plan.sample_ordered(ino, file, &self.knobs, &mut self.counts, stream);
                 lossy |= file.restart(durable);
             } else {
                 file.restart_unchanged();

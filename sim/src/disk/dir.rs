@@ -90,6 +90,17 @@ impl DirOp {
         }
     }
 
+    /// Whether it gives a name to something in place of something else.
+    pub(super) fn replaces(&self) -> bool {
+        matches!(
+            self,
+            DirOp::Rename {
+                replaced: Some(_),
+                ..
+            }
+        )
+    }
+
     fn mentions(&self, ino: Ino) -> bool {
         match self {
             DirOp::Rename { replaced, .. } => self.ino() == ino || *replaced == Some(ino),

@@ -70,6 +70,20 @@ pub(super) struct FileNode {
     pub(super) linked: bool,
     /// Bytes of space it takes: whole blocks, and not given back before a sync.
     pub(super) charged: u64,
+    /// Its changes before this one have their blocks, since it was renamed over another file.
+    pub(super) allocated: u64,
+}
+
+fn apply(change: &Change, arena: &[u8], content: &mut Content) {
+    let len = change.len_after.unwrap_or(content.len());
+    match change.kind {
+        ChangeKind::Bytes { start } => {
+            content.put(change.offset, &arena[start..start + change.len as usize]);
+        }
+        ChangeKind::Zeros => content.zero(change.offset, change.end()),
+        ChangeKind::Length => {}
+    }
+    content.set_len(len);
 }
 
 impl FileNode {
@@ -197,6 +211,11 @@ impl FileNode {
         }
     }
 
+    /// Applies a change of the log to a content that has all that came before it.
+    pub(super) fn apply(&self, change: &Change, content: &mut Content) {
+        apply(change, &self.arena, content);
+    }
+
     /// Whether a sync has something to do.
     pub(super) fn is_pending(&self) -> bool {
         !self.log.is_empty()
@@ -226,19 +245,9 @@ impl FileNode {
     }
 
     fn fold_first(&mut self, count: usize) {
-        let mut len = self.dur.len();
         for change in &self.log[..count] {
-            match change.kind {
-                ChangeKind::Bytes { start } => {
-                    let bytes = &self.arena[start..start + change.len as usize];
-                    self.dur.put(change.offset, bytes);
-                }
-                ChangeKind::Zeros => self.dur.zero(change.offset, change.end()),
-                ChangeKind::Length => {}
-            }
-            len = change.len_after.unwrap_or(len);
+            apply(change, &self.arena, &mut self.dur);
         }
-        self.dur.set_len(len);
         if count == self.log.len() {
             self.log.clear();
             self.arena.clear();

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::profile::{Profile, Rules};
 use crate::choice::Ratio;
 use crate::named::named_enum;
 
@@ -56,6 +57,9 @@ named_enum! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Knobs {
+    /// What file system it behaves like. What it has rules of its own for, the knobs don't change.
+    #[serde(skip_serializing_if = "is_strict")]
+    pub profile: Profile,
     /// Bytes that a power cut never tears: 512 or 4096.
     pub atomic_unit: u64,
     /// Per torn unit: a mix of two neighbouring versions inside it. 0 to 3/100.
@@ -110,6 +114,7 @@ pub struct Knobs {
 impl Default for Knobs {
     fn default() -> Knobs {
         Knobs {
+            profile: Profile::Strict,
             atomic_unit: 512,
             byte_tear: Ratio::NEVER,
             len_intermediate: false,
@@ -136,7 +141,21 @@ impl Default for Knobs {
     }
 }
 
+fn is_strict(profile: &Profile) -> bool {
+    *profile == Profile::Strict
+}
+
 impl Knobs {
+    /// The rules of the profile.
+    pub(super) fn rules(&self) -> Rules {
+        self.profile.rules()
+    }
+
+    /// Bytes that a power cut never tears, by device and file system.
+    pub(super) fn unit_bytes(&self) -> u64 {
+        self.rules().unit_bytes(self.atomic_unit)
+    }
+
     /// Checks what no disk may have.
     ///
     /// # Panics

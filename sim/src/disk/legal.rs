@@ -147,7 +147,9 @@ impl Disk {
     fn reads_as(&self, ino: Ino, seen: Option<&Entry>) -> bool {
         match (&self.inodes[ino.0 as usize], seen) {
             (Inode::Dir(_), Some(Entry::Dir)) => true,
-            (Inode::File(file), Some(Entry::File(bytes))) => may_read(file, bytes, &self.knobs),
+            (Inode::File(file), Some(Entry::File(bytes))) => {
+                may_read(file, bytes, &self.knobs, self.knobs.atomic_unit)
+            }
             _ => false,
         }
     }
@@ -212,9 +214,9 @@ fn propagate(
 }
 
 /// Whether a power cut may leave these bytes in a file.
-fn may_read(file: &FileNode, seen: &[u8], knobs: &Knobs) -> bool {
-    let unit_bytes = knobs.atomic_unit as usize;
-    let versions = Versions::of(file, knobs.atomic_unit);
+pub(super) fn may_read(file: &FileNode, seen: &[u8], knobs: &Knobs, unit: u64) -> bool {
+    let unit_bytes = unit as usize;
+    let versions = Versions::of(file, unit);
     let garbage_from = match knobs.garbage_tail.is_never() {
         true => usize::MAX,
         false => file.dur.len().next_multiple_of(512) as usize,
@@ -224,7 +226,15 @@ fn may_read(file: &FileNode, seen: &[u8], knobs: &Knobs) -> bool {
             let start = unit as usize * unit_bytes;
             let judged = garbage_from.saturating_sub(start).min(seen.len());
             let chain = versions.chain(unit);
-            may_read_unit(file, &versions, chain, unit, &seen[..judged], knobs)
+            let tears = !knobs.byte_tear.is_never();
+            may_read_unit(
+                file,
+                &versions,
+                chain,
+                (unit, &seen[..judged]),
+                &|_| true,
+                tears,
+            )
         })
 }
 
@@ -237,16 +247,17 @@ fn may_have_len(file: &FileNode, len: u64, knobs: &Knobs) -> bool {
     between || lens().any(|legal| legal == len)
 }
 
-fn may_read_unit(
+/// Whether a unit may read so: as one of its versions that is allowed, or torn between two.
+pub(super) fn may_read_unit(
     file: &FileNode,
     versions: &Versions,
     chain: Chain<'_>,
-    unit: u64,
-    seen: &[u8],
-    knobs: &Knobs,
+    (unit, seen): (u64, &[u8]),
+    is_allowed: &dyn Fn(usize) -> bool,
+    tears: bool,
 ) -> bool {
     let mut bytes = [[0; PAGE as usize]; 2];
-    let unit_bytes = knobs.atomic_unit as usize;
+    let unit_bytes = versions.unit_bytes() as usize;
     for count in 0..=chain.len() {
         let (first, second) = bytes.split_at_mut(1);
         let (now, before) = match count % 2 {
@@ -254,10 +265,10 @@ fn may_read_unit(
             _ => (&mut second[0][..unit_bytes], &first[0][..unit_bytes]),
         };
         versions.compose(file, unit, chain, count, now);
-        if now[..seen.len()] == *seen {
+        if is_allowed(count) && now[..seen.len()] == *seen {
             return true;
         }
-        let torn = !knobs.byte_tear.is_never() && count > 0;
+        let torn = tears && count > 0;
         if torn && (is_mix(now, before, seen) || is_mix(before, now, seen)) {
             return true;
         }

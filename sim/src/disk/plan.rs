@@ -35,6 +35,10 @@ pub(super) struct Plan {
     pub(super) target: Target,
     /// For `TearOne`: which units of the target are durable.
     pub(super) torn: Vec<bool>,
+    /// Everything up to here is committed, on a file system that commits in order.
+    pub(super) moment: u64,
+    /// The write behind it that is committed in part, where that can be.
+    pub(super) half_committed: Option<u64>,
     /// For the strategies about one write: whether names are kept; without them most of
     /// these states would be an empty directory.
     keeps_names: bool,
@@ -53,6 +57,10 @@ impl Plan {
             Strategy::TearOne => plan.draw_tear(disk, stream),
             _ => {}
         }
+        if disk.knobs.rules().names_in_order {
+            let points = pending_seqs(disk);
+            plan.draw_moment(&disk.knobs, disk.forced, &points, stream);
+        }
         plan
     }
 
@@ -64,6 +72,8 @@ impl Plan {
             chance: *stream.pick(&[Ratio::new(1, 10), Ratio::new(1, 2), Ratio::new(9, 10)]),
             target: Target::None,
             torn: Vec::new(),
+            moment: u64::MAX,
+            half_committed: None,
             keeps_names: stream.happens(Ratio::new(1, 2)),
         }
     }
@@ -84,7 +94,7 @@ impl Plan {
             let count = file.log.len() as u64;
             if left < count {
                 let index = left as usize;
-                let units = units_of(&file.log[index], disk.knobs.atomic_unit);
+                let units = units_of(&file.log[index], disk.knobs.unit_bytes());
                 let whole = units.is_empty() || stream.happens(Ratio::new(1, 2));
                 let unit = (!whole).then(|| stream.within(units.start, units.end - 1));
                 self.target = Target::Change { ino, index, unit };
@@ -98,7 +108,7 @@ impl Plan {
     /// Draws a write of more than one unit, and which of its units are durable. Half of the
     /// time it is the last thing that happened, as a write at the moment of the cut is.
     fn draw_tear(&mut self, disk: &Disk, stream: &mut Stream) {
-        let unit_bytes = disk.knobs.atomic_unit;
+        let unit_bytes = disk.knobs.unit_bytes();
         let mut wide = Vec::new();
         for (ino, file) in disk.files() {
             for (index, change) in file.log.iter().enumerate() {
@@ -138,6 +148,9 @@ impl Plan {
     pub(super) fn choose_atoms(&self, disk: &Disk, stream: &mut Stream) -> Vec<bool> {
         let atoms = disk.atoms.list();
         let all = |kept: bool| vec![kept; atoms.len()];
+        if disk.knobs.rules().names_in_order {
+            return atoms.iter().map(|atom| atom.seq <= self.moment).collect();
+        }
         match self.strategy {
             Strategy::LoseAll | Strategy::FileDataOnly => all(false),
             Strategy::KeepAll
@@ -174,12 +187,18 @@ impl Plan {
     }
 }
 
-/// A point in time within what is pending.
-fn draw_cutoff(disk: &Disk, stream: &mut Stream) -> u64 {
+/// When what is pending happened, in order.
+pub(super) fn pending_seqs(disk: &Disk) -> Vec<u64> {
     let atoms = disk.atoms.list().iter().map(|atom| atom.seq);
     let changes = disk.files().flat_map(|(_, file)| file.log.iter());
     let mut seqs: Vec<u64> = atoms.chain(changes.map(|change| change.seq)).collect();
     seqs.sort_unstable();
+    seqs
+}
+
+/// A point in time within what is pending.
+fn draw_cutoff(disk: &Disk, stream: &mut Stream) -> u64 {
+    let seqs = pending_seqs(disk);
     match stream.within(0, seqs.len() as u64) {
         0 => 0,
         count => seqs[count as usize - 1],

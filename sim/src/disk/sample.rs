@@ -28,14 +28,14 @@ impl Plan {
         if !file.is_pending() {
             return content;
         }
-        let versions = Versions::of(file, knobs.atomic_unit);
+        let versions = Versions::of(file, knobs.unit_bytes());
         let len = self.choose_len(ino, file, knobs, counts, stream);
         let mut unit = [0; PAGE as usize];
-        let unit = &mut unit[..knobs.atomic_unit as usize];
+        let unit = &mut unit[..knobs.unit_bytes() as usize];
         let mut fresh = Vec::new();
         for chain in versions.chains() {
             let count = self.choose_version(ino, file, chain, knobs, stream);
-            if self.may_tear() && stream.happens(knobs.byte_tear) {
+            if self.may_tear(knobs) && stream.happens(knobs.byte_tear) {
                 counts.fault(Fault::ByteTear);
                 tear(&versions, file, chain, unit, stream);
             } else if count > 0 {
@@ -47,7 +47,7 @@ impl Plan {
             fresh.push(chain.unit());
         }
         content.set_len(len);
-        if !knobs.garbage_tail.is_never() {
+        if knobs.profile.leaves_garbage() && !knobs.garbage_tail.is_never() {
             let is_fresh = |unit: u64| fresh.binary_search(&unit).is_ok();
             litter(
                 &mut content,
@@ -79,7 +79,7 @@ impl Plan {
     }
 
     /// How many of the changes of a unit are durable.
-    fn choose_version(
+    pub(super) fn choose_version(
         &self,
         ino: Ino,
         file: &FileNode,
@@ -106,7 +106,7 @@ impl Plan {
                     let Target::Change { index, .. } = self.target else {
                         unreachable!("a position is that of a change");
                     };
-                    let first = units_of(&file.log[index], knobs.atomic_unit).start;
+                    let first = units_of(&file.log[index], knobs.unit_bytes()).start;
                     match self.torn[(chain.unit() - first) as usize] {
                         true => until_cutoff(),
                         false => position,
@@ -186,13 +186,6 @@ impl Plan {
             Some(last) => asked[last].1,
         }
     }
-
-    fn may_tear(&self) -> bool {
-        matches!(
-            self.strategy,
-            Strategy::Independent | Strategy::AllButOne | Strategy::OnlyOne | Strategy::TearOne
-        )
-    }
 }
 
 /// How many of `all` steps are durable: with `chance` some, most often all of them.
@@ -216,7 +209,10 @@ fn draw_intermediate(
     knobs: &Knobs,
     stream: &mut Stream,
 ) -> Option<u64> {
-    if !knobs.len_intermediate || !stream.happens(Ratio::new(1, 4)) {
+    if !knobs.len_intermediate
+        || !knobs.profile.halves_lengths()
+        || !stream.happens(Ratio::new(1, 4))
+    {
         return None;
     }
     let lens = || std::iter::once(file.dur.len()).chain(asked.iter().map(|&(_, len)| len));

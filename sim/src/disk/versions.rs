@@ -32,6 +32,10 @@ impl Versions {
         Versions { unit_bytes, links }
     }
 
+    pub(super) fn unit_bytes(&self) -> u64 {
+        self.unit_bytes
+    }
+
     pub(super) fn chains(&self) -> impl Iterator<Item = Chain<'_>> {
         let same_unit = |a: &(u64, u32), b: &(u64, u32)| a.0 == b.0;
         self.links.chunk_by(same_unit).map(|links| Chain { links })

@@ -1,8 +1,8 @@
 //! What a campaign promises to have met. A promise at zero is a failure of the campaign.
 
-use crate::campaign::Summary;
+use crate::campaign::{Campaign, Summary};
 use crate::checker::Property;
-use crate::disk::{Fault, Strategy};
+use crate::disk::{Fault, Profile, Strategy};
 use crate::figures::Verdict;
 use crate::scenario::Damage;
 
@@ -13,17 +13,32 @@ pub const SEEDS_MIN: u64 = 20_000;
 const RUNS_PER_CHECK_MAX: u64 = 100;
 
 /// What should have happened and never did, or hardly ever.
-pub fn broken(summary: &Summary) -> Vec<String> {
+pub fn broken(campaign: &Campaign, summary: &Summary) -> Vec<String> {
+    let profile = campaign.setting.profile;
     let mut broken = Vec::new();
     let mut expect = |kind: &str, name: &str, count: u64| {
         if count == 0 {
             broken.push(format!("{kind} {name}"));
         }
     };
-    for &fault in Fault::ALL.iter().filter(|fault| is_promised(**fault)) {
+    for &fault in Fault::ALL
+        .iter()
+        .filter(|fault| is_promised(**fault, profile))
+    {
         expect("fault", fault.name(), summary.figures.disk.faults(fault));
     }
-    for &strategy in Strategy::ALL {
+    for &one in Profile::ALL
+        .iter()
+        .filter(|&&one| profile.is_none_or(|only| only == one))
+    {
+        expect(
+            "profile",
+            one.name(),
+            summary.figures.profiles[one as usize],
+        );
+    }
+    let is_used = |one: &&Strategy| profile.is_none_or(|profile| profile.allows(**one));
+    for &strategy in Strategy::ALL.iter().filter(is_used) {
         expect(
             "power cut",
             strategy.name(),
@@ -31,11 +46,10 @@ pub fn broken(summary: &Summary) -> Vec<String> {
         );
     }
     expect("crash", "kill", summary.figures.disk.kills);
-    expect(
-        "crash",
-        "power cut that lost something",
-        summary.figures.disk.power_cuts_lossy,
-    );
+    if profile != Some(Profile::IdealKeep) {
+        let lossy = summary.figures.disk.power_cuts_lossy;
+        expect("crash", "power cut that lost something", lossy);
+    }
     expect("crash", "in recovery", summary.figures.crashes_in_recovery);
     let figures = &summary.figures;
     let phases = ["before a call", "within a call", "after a call"];
@@ -107,15 +121,22 @@ pub fn share(runs: u64, all: u64) -> String {
     }
 }
 
-/// The lies are for canaries only. A sync error that another descriptor hears of later can't come
+/// What a profile leaves out by its rules, it does not promise. The lies are for canaries only. A sync error that another descriptor hears of later can't come
 /// to a log that writes each file through one descriptor for all its life, as this one does.
-fn is_promised(fault: Fault) -> bool {
-    !matches!(
-        fault,
-        Fault::SyncReportedLater
-            | Fault::LieFileSync
-            | Fault::LieDirSync
-            | Fault::LieWriteCrossesSync
-            | Fault::LieBitFlip
-    )
+fn is_promised(fault: Fault, profile: Option<Profile>) -> bool {
+    let allowed = profile.is_none_or(|profile| match fault {
+        Fault::ByteTear => profile.tears(),
+        Fault::LenIntermediate => profile.halves_lengths(),
+        Fault::GarbageTail => profile.leaves_garbage(),
+        _ => true,
+    });
+    allowed
+        && !matches!(
+            fault,
+            Fault::SyncReportedLater
+                | Fault::LieFileSync
+                | Fault::LieDirSync
+                | Fault::LieWriteCrossesSync
+                | Fault::LieBitFlip
+        )
 }

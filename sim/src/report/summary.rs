@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::promises;
 use crate::campaign::{Campaign, Summary};
 use crate::checker::{Class, Property};
-use crate::disk::{CallKind, Fault, Strategy};
+use crate::disk::{CallKind, Fault, Profile, Strategy};
 use crate::figures::{Figures, Verdict};
 use crate::scenario::Damage;
+use crate::scenario::generate::Setting;
 
 /// A campaign that is over, with what it cost.
 pub struct Outcome<'a> {
@@ -39,15 +40,16 @@ impl Outcome<'_> {
     /// promises, and broke one.
     pub fn is_vacuous(&self) -> bool {
         let nothing_ran = self.summary.figures.acked == 0;
-        nothing_ran || self.promises_count() && !promises::broken(self.summary).is_empty()
+        nothing_ran
+            || self.promises_count() && !promises::broken(self.campaign, self.summary).is_empty()
     }
 
     fn promises_count(&self) -> bool {
-        use crate::scenario::generate::Shape;
-        use crate::scenario::keys::Encryption;
-        self.summary.seeds >= promises::SEEDS_MIN
-            && self.campaign.shape == Shape::Swarm
-            && self.campaign.encryption == Encryption::Drawn
+        let setting = Setting {
+            profile: None,
+            ..self.campaign.setting
+        };
+        self.summary.seeds >= promises::SEEDS_MIN && setting == Setting::default()
     }
 
     /// Opens judged per second of processor time.
@@ -102,6 +104,12 @@ impl Outcome<'_> {
             ledger.scanned_on_disk >> 20
         ));
         line(list(
+            "profiles",
+            Profile::ALL,
+            |one| one.name(),
+            |one| figures.profiles[one as usize],
+        ));
+        line(list(
             "power cuts",
             Strategy::ALL,
             |one| one.name(),
@@ -132,7 +140,7 @@ impl Outcome<'_> {
             |one| one.name(),
             |one| disk.calls(one),
         ));
-        let broken = promises::broken(summary);
+        let broken = promises::broken(self.campaign, summary);
         let judged = match self.promises_count() {
             true => String::new(),
             false => format!(
@@ -190,6 +198,7 @@ impl Outcome<'_> {
             "appends": figures.appends,
             "acknowledged": figures.acked,
             "scheduling_points": figures.steps,
+            "profiles": counts(Profile::ALL, |one| one.name(), |one| figures.profiles[one as usize]),
             "strategies": counts(Strategy::ALL, |one| one.name(), |one| disk.strategies(one)),
             "faults": counts(Fault::ALL, |one| one.name(), |one| disk.faults(one)),
             "repeated_recoveries": figures.repeated,
@@ -198,7 +207,7 @@ impl Outcome<'_> {
             "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
             "checks_share_of_runs": shares(summary),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
-            "never_happened": promises::broken(summary),
+            "never_happened": promises::broken(self.campaign, summary),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "wall_seconds": self.wall.as_secs_f64(),
             "recoveries_per_cpu_second": self.recoveries_per_cpu_second(),

@@ -4,12 +4,13 @@
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
 use crate::choice::{Choices, Purpose, Ratio, Stream};
-use crate::disk::{Knobs, SyncErrorMode, SyncNames};
+use crate::disk::{Knobs, Profile, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
 use super::keys::{self, Encryption};
 use super::legacy;
+use super::profiles;
 use super::snapshots;
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
 use super::verbs::Verbs;
@@ -29,8 +30,31 @@ pub enum Shape {
     },
 }
 
+/// What is not left to the seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// How large the workload is.
+    pub shape: Shape,
+    /// Which logs are encrypted.
+    pub encryption: Encryption,
+    /// The file system that the disk behaves like; drawn for `None`.
+    pub profile: Option<Profile>,
+}
+
+impl Default for Setting {
+    /// All is left to the seed.
+    fn default() -> Setting {
+        Setting {
+            shape: Shape::Swarm,
+            encryption: Encryption::Drawn,
+            profile: None,
+        }
+    }
+}
+
 /// The scenario of a seed.
-pub fn generate(seed: Seed, shape: Shape, encryption: Encryption) -> Scenario {
+pub fn generate(seed: Seed, setting: Setting) -> Scenario {
+    let shape = setting.shape;
     let mut stream = Choices::new(seed.0).stream(Purpose::Workload, 0);
     let disk = draw_knobs(&mut stream);
     let is_production = shape == Shape::Swarm && stream.happens(Ratio::new(1, 128));
@@ -51,7 +75,8 @@ pub fn generate(seed: Seed, shape: Shape, encryption: Encryption) -> Scenario {
         disk,
         lives,
     };
-    keys::add(&mut scenario, encryption, shape);
+    profiles::add(&mut scenario, setting.profile, shape);
+    keys::add(&mut scenario, setting.encryption, shape);
     legacy::add(&mut scenario, shape);
     snapshots::add(&mut scenario, shape);
     scenario
@@ -211,7 +236,7 @@ mod tests {
     #[test]
     fn a_scenario_survives_print_and_parse() {
         for seed in 0..500 {
-            let scenario = generate(Seed(seed), Shape::Swarm, Encryption::Drawn);
+            let scenario = generate(Seed(seed), Setting::default());
             let text = scenario.print();
             assert_eq!(Scenario::parse(&text).as_ref(), Ok(&scenario), "{text}");
         }
@@ -220,7 +245,7 @@ mod tests {
     #[test]
     fn a_seed_always_gives_the_same_scenario() {
         let (one, other) = (Seed(3), Seed(4));
-        let of = |seed| generate(seed, Shape::Swarm, Encryption::Drawn);
+        let of = |seed| generate(seed, Setting::default());
         assert_eq!(of(one), of(one));
         assert_ne!(of(one), of(other));
     }
