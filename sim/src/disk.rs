@@ -63,6 +63,8 @@ pub enum Mode {
     FlushLost,
     /// It went read-only as a sync failed, and syncs say so.
     Aborted,
+    /// It was shut down as a sync failed: no call works.
+    ShutDown,
 }
 
 #[derive(Clone, Debug)]

@@ -206,6 +206,8 @@ fn faults_of_calls(disk: &mut Disk) -> u64 {
         Fault::ByteTear,
         Fault::LenIntermediate,
         Fault::GarbageTail,
+        Fault::SyncOutrun,
+        Fault::MisalignedBuffered,
     ];
     let counts = disk.counts();
     let reasons = Fault::ALL.iter().filter(|fault| !harmless.contains(fault));

@@ -39,7 +39,10 @@ pub fn check(
         ));
     }
     let cause = match error {
-        Error::Io { .. } | Error::Full { .. } | Error::Poisoned { .. } => excuses.disk,
+        Error::Io { .. }
+        | Error::Full { .. }
+        | Error::Poisoned { .. }
+        | Error::DirectIoRefused { .. } => excuses.disk,
         Error::Closed => excuses.close,
         Error::Corrupt { .. } | Error::Foreign { .. } | Error::Version { .. } => {
             let story = format!(

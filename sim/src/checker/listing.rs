@@ -2,7 +2,8 @@
 //!
 //! *Verified:* the list is in the order of first LSNs, never empty after an open, and begins at
 //! or before the low-water mark; paths are all different; after an open each file has the size that the list tells.
-//! *Not verified:* what is in the files: reading them does that.
+//! *Not verified:* what is in the files: reading them does that; their sizes, once the disk has lost what
+//! was written to one and has forgotten that it did.
 
 use seawall::SegmentMeta;
 

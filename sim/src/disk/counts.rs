@@ -79,7 +79,25 @@ named_enum! {
         SyncFlushErr = "sync-flush-err",
         /// A sync failed in mode `AbortRo`.
         SyncAbortRo = "sync-abort-ro",
-        /// A descriptor heard of a sync that had failed through another one.
+        /// A sync failed in mode `ShutDown`.
+        SyncShutDown = "sync-shut-down",
+        /// Changes were lost in the background.
+        WritebackError = "writeback-error",
+        /// The file left the cache before anybody had heard of that.
+        WritebackErrorForgotten = "writeback-error-forgotten",
+        /// A write was made while a sync ran, which did not cover it.
+        SyncOutrun = "sync-outrun",
+        /// A file could not be opened for direct I/O.
+        DirectRefused = "direct-refused",
+        /// Direct I/O was not aligned, and refused.
+        Misaligned = "misaligned",
+        /// Direct I/O was not aligned, and went through the cache.
+        MisalignedBuffered = "misaligned-buffered",
+        /// A full disk had no space to overwrite.
+        NoSpaceToCopy = "no-space-to-copy",
+        /// Space could not be reserved.
+        AllocateRefused = "allocate-refused",
+        /// A descriptor heard of changes that were lost in the background, or in a sync through another one.
         SyncReportedLater = "sync-reported-later",
         /// A sync of a directory failed with its entries still pending.
         DirSyncPending = "dirsync-pending",
@@ -109,7 +127,7 @@ named_enum! {
 }
 
 /// How often each thing happened on a disk, through all its lives.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     calls: [u64; CallKind::COUNT],
     faults: [u64; Fault::COUNT],
@@ -120,6 +138,19 @@ pub struct Counts {
     pub power_cuts: u64,
     /// Power cuts that lost a pending write, length or change of a name.
     pub power_cuts_lossy: u64,
+}
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts {
+            calls: [0; CallKind::COUNT],
+            faults: [0; Fault::COUNT],
+            strategies: [0; Strategy::COUNT],
+            kills: 0,
+            power_cuts: 0,
+            power_cuts_lossy: 0,
+        }
+    }
 }
 
 impl Counts {

@@ -45,6 +45,7 @@ numbers! {
     ENOSPC = 28, "No space left on the device.";
     EROFS = 30, "The file system is read-only.";
     ENOTEMPTY = 39, "The directory is not empty.";
+    EOPNOTSUPP = 95, "The file system can't do this.";
     EDQUOT = 122, "The disk quota is used up.";
 }
 

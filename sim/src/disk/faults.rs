@@ -33,6 +33,7 @@ impl Disk {
         stream: &mut Stream,
     ) -> Result<usize, Errno> {
         self.maybe_interrupt(stream)?;
+        self.maybe_lose(stream);
         if stream.happens(self.faults.read_error) {
             self.counts.fault(Fault::ReadError);
             return Err(Errno::EIO);
@@ -63,6 +64,7 @@ impl Disk {
         stream: &mut Stream,
     ) -> Result<usize, Errno> {
         self.maybe_interrupt(stream)?;
+        self.maybe_lose(stream);
         let direct = self.fd(fd).direct;
         let is_refused = self.take_refusal();
         if is_refused || stream.happens(self.faults.write_error) {
@@ -114,16 +116,18 @@ impl Disk {
         &mut self,
         fd: FdId,
         names: bool,
+        called: u64,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
+        self.maybe_lose(stream);
         // A sync with nothing to write has nothing to fail with.
         let pending = self.file(self.fd(fd).ino).is_pending();
         let works = self.check_mode().is_ok();
         if pending && works && stream.happens(self.faults.sync_error) {
             return Err(self.fail_sync(fd, stream));
         }
-        self.sync(fd, names)
+        self.sync_until(fd, names, called)
     }
 
     pub(super) fn faulty_set_len(
@@ -174,6 +178,8 @@ impl Disk {
         stream: &mut Stream,
     ) -> Result<FdId, Errno> {
         self.maybe_interrupt(stream)?;
+        self.maybe_lose(stream);
+        self.maybe_forget(path, stream);
         if stream.happens(self.faults.metadata_error) {
             let creates = matches!(how, OpenHow::CreateNew { .. });
             if creates && stream.happens(HALF) {
@@ -274,6 +280,33 @@ impl Disk {
             return Err(Errno::EINTR);
         }
         Ok(())
+    }
+
+    /// Something pending may have been lost in the background by now.
+    fn maybe_lose(&mut self, stream: &mut Stream) {
+        if stream.happens(self.faults.writeback_error) {
+            self.fail_writeback(stream);
+        }
+    }
+
+    /// A file that nobody has open may have left the cache, and with it what was to be heard of a
+    /// failure.
+    // Source: measured on Linux 6.18 with ext4, xfs and btrfs: closed, evicted, opened again, a
+    // file that had lost a write says `Ok` to a sync and reads as before it.
+    fn maybe_forget(&mut self, path: &Path, stream: &mut Stream) {
+        // Calm or not: the failure is of an earlier life.
+        if self.knobs.writeback_error.is_never() {
+            return;
+        }
+        let Some(ino) = self.resolve(path).ok().filter(|&ino| !self.is_dir(ino)) else {
+            return;
+        };
+        let file = self.file_mut(ino);
+        let may_leave = file.opens == 0 && !file.is_pending();
+        if may_leave && file.failures_heard < file.sync_failures && stream.happens(HALF) {
+            file.forget_cache();
+            self.counts.fault(Fault::WritebackErrorForgotten);
+        }
     }
 
     fn with_name_fault(

@@ -60,6 +60,8 @@ pub(super) struct FileNode {
     promised_len: u64,
     /// How many syncs failed so that each descriptor has to hear of it.
     pub(super) sync_failures: u32,
+    /// Up to which of them somebody has heard.
+    pub(super) failures_heard: u32,
     /// The newest write that a lying sync has already left behind once.
     crossed: u64,
     /// The descriptor that has the lock.
@@ -227,6 +229,24 @@ impl FileNode {
         self.charged = self.charged.min(self.cur.len().next_multiple_of(PAGE));
     }
 
+    /// Makes the changes up to a moment durable; returns whether that was all.
+    pub(super) fn fold_until(&mut self, until: u64) -> bool {
+        let count = self.log.partition_point(|change| change.seq <= until);
+        if count == self.log.len() {
+            self.fold();
+            return true;
+        }
+        self.fold_first(count);
+        false
+    }
+
+    /// The file leaves the cache, with what was known of failures.
+    pub(super) fn forget_cache(&mut self) {
+        self.cur = self.dur.clone();
+        self.lost_pages.clear();
+        self.failures_heard = self.sync_failures;
+    }
+
     /// Makes all pending changes durable but the newest write and what came after it, unless
     /// that write has been left behind before. Returns whether something was left behind.
     pub(super) fn fold_but_newest_write(&mut self) -> bool {
@@ -313,6 +333,7 @@ impl FileNode {
         self.forget_pending();
         self.lost_pages.clear();
         self.sync_failures = 0;
+        self.failures_heard = 0;
         self.lock = None;
         self.opens = 0;
         self.linked = true;
@@ -326,6 +347,7 @@ impl FileNode {
         assert!(self.lost_pages.is_empty());
         debug_assert!(self.cur.reads_as(&self.dur));
         self.sync_failures = 0;
+        self.failures_heard = 0;
         self.lock = None;
         self.opens = 0;
         self.linked = true;

@@ -48,10 +48,19 @@ impl SimFile {
         self.shared.perform(call, generation, name, body, code)
     }
 
-    fn sync(&self, disk: &mut Disk, names: bool, faults: &mut Stream) -> Result<(), Errno> {
-        disk.faulty_sync(self.fd, names, faults)?;
-        self.shared.gate.synced(disk, self.ino);
-        Ok(())
+    fn sync(&self, kind: CallKind, names: bool) -> io::Result<()> {
+        // Others may write between here and when the call is done.
+        let called = self.shared.with_state(|state| state.disk.now());
+        self.call(
+            kind,
+            (0, 0),
+            |disk, faults, _| {
+                disk.faulty_sync(self.fd, names, called, faults)?;
+                self.shared.gate.synced(disk, self.ino);
+                Ok(())
+            },
+            |()| 0,
+        )
     }
 }
 
@@ -96,21 +105,11 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.call(
-            CallKind::SyncData,
-            (0, 0),
-            |disk, faults, _| self.sync(disk, false, faults),
-            |()| 0,
-        )
+        self.sync(CallKind::SyncData, false)
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.call(
-            CallKind::SyncAll,
-            (0, 0),
-            |disk, faults, _| self.sync(disk, true, faults),
-            |()| 0,
-        )
+        self.sync(CallKind::SyncAll, true)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

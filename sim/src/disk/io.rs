@@ -34,7 +34,7 @@ impl Disk {
     }
 
     /// Reads what readers see, up to the end of the file.
-    pub fn read(&self, fd: FdId, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
+    pub fn read(&mut self, fd: FdId, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         let fd = *self.fd(fd);
         self.check_alignment(fd, offset, buf.len())?;
         Ok(self.file(fd.ino).cur.read(offset, buf))
@@ -52,7 +52,9 @@ impl Disk {
             return Ok(0);
         }
         let end = checked_end(offset, data.len() as u64)?;
-        let granted = self.charge(fd.ino, end);
+        let granted = self
+            .charge(fd.ino, end)
+            .min(self.copyable(fd.ino, offset, end));
         if granted <= offset {
             self.counts.fault(Fault::NoSpace);
             return Err(Errno::ENOSPC);
@@ -93,6 +95,10 @@ impl Disk {
         if self.charge(fd.ino, end) < end {
             self.counts.fault(Fault::NoSpace);
             return Err(Errno::ENOSPC);
+        }
+        if self.knobs.allocate_refused {
+            self.counts.fault(Fault::AllocateRefused);
+            return Err(Errno::EOPNOTSUPP);
         }
         if end > self.file(fd.ino).cur.len() {
             let seq = self.next_seq();
@@ -145,7 +151,9 @@ impl Disk {
             ino,
             writable,
             direct,
-            failures_seen: file.sync_failures,
+            // Source: Documentation/core-api/errseq.rst of Linux: who opens the file later hears
+            // of what nobody has heard yet.
+            failures_seen: file.failures_heard,
         };
         match self.free_fds.pop() {
             Some(free) => {
@@ -181,19 +189,51 @@ impl Disk {
 
     // Source: open(2), NOTES, O_DIRECT: the logical block size of the storage is what matters; and
     // __iomap_dio_rw in fs/iomap/direct-io.c of Linux: `(pos | length)` must be aligned.
-    fn check_alignment(&self, fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
+    fn check_alignment(&mut self, fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
         let alignment = u64::from(self.knobs.direct_alignment);
-        match fd.direct && !(offset | len as u64).is_multiple_of(alignment) {
-            true => Err(Errno::EINVAL),
-            false => Ok(()),
+        if !fd.direct || (offset | len as u64).is_multiple_of(alignment) {
+            return Ok(());
         }
+        // Source: measured on Linux 6.18: btrfs takes 100 bytes at any offset.
+        if self.knobs.direct_falls_back {
+            self.counts.fault(Fault::MisalignedBuffered);
+            return Ok(());
+        }
+        self.counts.fault(Fault::Misaligned);
+        Err(Errno::EINVAL)
     }
 
     pub(super) fn check_mode(&self) -> Result<(), Errno> {
         match self.mode {
             Mode::ReadWrite => Ok(()),
             Mode::FlushLost | Mode::Aborted => Err(Errno::EROFS),
+            Mode::ShutDown => Err(Errno::EIO),
         }
+    }
+
+    /// Bytes of space that nobody has.
+    fn free(&self) -> u64 {
+        let limits = [self.knobs.capacity, self.limit];
+        match limits.into_iter().flatten().min() {
+            Some(capacity) => capacity.saturating_sub(self.used) / PAGE * PAGE,
+            None => u64::MAX / 2,
+        }
+    }
+
+    /// Up to where a write from `offset` finds space for copies of what it overwrites.
+    // Source: measured on Linux 6.18: btrfs refuses to overwrite what was reserved and written
+    // before, once it is full; ext4 and xfs never do.
+    fn copyable(&mut self, ino: Ino, offset: u64, end: u64) -> u64 {
+        let overwritten = self.file(ino).dur.len();
+        if !self.knobs.copies_on_write || offset >= overwritten {
+            return end;
+        }
+        let granted = offset / PAGE * PAGE + self.free();
+        if granted < end.min(overwritten) {
+            self.counts.fault(Fault::NoSpaceToCopy);
+            return granted;
+        }
+        end
     }
 
     /// Charges a file for space up to `end`; returns up to where there is space for it.
@@ -203,15 +243,7 @@ impl Disk {
         if wanted <= charged {
             return end;
         }
-        let capacity = [self.knobs.capacity, self.limit]
-            .into_iter()
-            .flatten()
-            .min();
-        let free = match capacity {
-            Some(capacity) => capacity.saturating_sub(self.used) / PAGE * PAGE,
-            None => u64::MAX / 2,
-        };
-        let granted = wanted.min(charged + free);
+        let granted = wanted.min(charged + self.free());
         self.used += granted - charged;
         self.file_mut(ino).charged = granted;
         granted.min(end)

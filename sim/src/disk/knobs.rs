@@ -36,6 +36,8 @@ named_enum! {
         FlushErrNoReportSecond = "flush-err-no-report-second",
         /// The file system is read-only, and every later sync says so.
         AbortRo = "abort-ro",
+        /// The file system is shut down: every later call fails, but for closing.
+        ShutDown = "shut-down",
     }
 }
 
@@ -84,6 +86,14 @@ pub struct Knobs {
     pub direct_alignment_told: bool,
     /// No file can be opened for direct I/O.
     pub direct_refused: bool,
+    /// Direct I/O that is not aligned goes through the cache, and nobody hears of it.
+    pub direct_falls_back: bool,
+    /// Overwriting takes space of its own until the next sync, so a full disk refuses it.
+    pub copies_on_write: bool,
+    /// No space can be reserved.
+    pub allocate_refused: bool,
+    /// A sync covers only what was written before it was called, not what others write while it runs.
+    pub sync_is_outrun: bool,
     /// A write takes fewer bytes than given. 0 to 1/10.
     pub short_write: Ratio,
     /// A read gives fewer bytes than there are. 0 to 1/10.
@@ -100,6 +110,10 @@ pub struct Knobs {
     pub dirsync_error: Ratio,
     /// What a failed sync leaves behind.
     pub sync_error_mode: SyncErrorMode,
+    /// A call finds that the pending changes of some file were written back, and failed, without a
+    /// call in progress: they are lost as by a sync in mode `clean-keep-cache`, and who syncs next
+    /// hears of it. 0 to 1/100.
+    pub writeback_error: Ratio,
     /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1:
     /// such pages are rare already.
     pub evict: Ratio,
@@ -126,6 +140,10 @@ impl Default for Knobs {
             direct_alignment: 512,
             direct_alignment_told: true,
             direct_refused: false,
+            direct_falls_back: false,
+            copies_on_write: false,
+            allocate_refused: false,
+            sync_is_outrun: false,
             short_write: Ratio::NEVER,
             short_read: Ratio::NEVER,
             eintr: Ratio::NEVER,
@@ -134,6 +152,7 @@ impl Default for Knobs {
             sync_error: Ratio::NEVER,
             dirsync_error: Ratio::NEVER,
             sync_error_mode: SyncErrorMode::CleanKeepCache,
+            writeback_error: Ratio::NEVER,
             evict: Ratio::NEVER,
             metadata_error: Ratio::NEVER,
             lie: None,
@@ -177,6 +196,7 @@ impl Knobs {
             read_error: Ratio::NEVER,
             sync_error: Ratio::NEVER,
             dirsync_error: Ratio::NEVER,
+            writeback_error: Ratio::NEVER,
             evict: Ratio::NEVER,
             metadata_error: Ratio::NEVER,
             ..self.clone()

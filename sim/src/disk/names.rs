@@ -7,6 +7,7 @@ use std::path::Path;
 
 use seawall::env::vfs::{Metadata, OpenHow};
 
+use super::counts::Fault;
 use super::dir::{DirNode, DirOp, Ino, Key, Name, ROOT};
 use super::errno::Errno;
 use super::file::FileNode;
@@ -39,9 +40,12 @@ impl Disk {
     // A file that was created stays, although it can't be opened.
     // Source: do_open in fs/namei.c of Linux: the file is created before `vfs_open` looks at
     // O_DIRECT.
-    fn check_direct(&self, direct: bool) -> Result<(), Errno> {
+    fn check_direct(&mut self, direct: bool) -> Result<(), Errno> {
         match direct && self.knobs.direct_refused {
-            true => Err(Errno::EINVAL),
+            true => {
+                self.counts.fault(Fault::DirectRefused);
+                Err(Errno::EINVAL)
+            }
             false => Ok(()),
         }
     }

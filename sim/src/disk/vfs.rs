@@ -16,12 +16,12 @@ use seawall::env::vfs::{File, Metadata, OpenHow, Vfs};
 use crate::choice::Stream;
 use crate::trace;
 
-use super::Disk;
 use super::counts::CallKind;
 use super::dir::{Ino, ROOT};
 use super::errno::Errno;
 use super::gate::{Call, Fate, Gate};
 use super::handle::SimFile;
+use super::{Disk, Mode};
 
 /// The simulated disk as a file system for the log.
 pub struct SimVfs {
@@ -152,7 +152,10 @@ impl Shared {
                 );
             }
             state.disk.counts.call(call.kind);
-            extent.map(|extent| body(state, extent))
+            extent.map(|extent| match state.disk.mode() {
+                Mode::ShutDown => Err(Errno::EIO),
+                _ => body(state, extent),
+            })
         });
         let result = match &done {
             None => None,

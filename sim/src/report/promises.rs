@@ -133,7 +133,8 @@ fn is_promised(fault: Fault, profile: Option<Profile>) -> bool {
     allowed
         && !matches!(
             fault,
-            Fault::SyncReportedLater
+            Fault::SyncOutrun
+                | Fault::AllocateRefused
                 | Fault::LieFileSync
                 | Fault::LieDirSync
                 | Fault::LieWriteCrossesSync

@@ -104,6 +104,9 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
         sync_covers_names: SyncNames::ALL[stream.weighted(&[60, 20, 20])],
         xdir_rename_needs_both: stream.happens(even),
         direct_alignment: [512, 4096][stream.weighted(&[7, 1])],
+        direct_alignment_told: !stream.happens(Ratio::new(1, 8)),
+        direct_falls_back: stream.happens(Ratio::new(1, 10)),
+        sync_is_outrun: stream.happens(even),
         ..Knobs::default()
     };
     // Two in five seeds meet nothing but crashes: errors end lives early and would hide the rest.
@@ -117,14 +120,18 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs.read_error = maybe(stream, 1, 20, 1000);
     knobs.sync_error = maybe(stream, 1, 80, 1000);
     knobs.dirsync_error = maybe(stream, 1, 40, 1000);
-    knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10])];
+    knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10, 5])];
     // Only pages that a failed sync has lost can leave the cache so, and they are rare.
     if !knobs.sync_error.is_never() {
         knobs.evict = Ratio::new(stream.within(1, 10) as u32, 10);
     }
+    knobs.writeback_error = maybe(stream, 1, 10, 1000);
+    knobs.direct_refused = stream.happens(Ratio::new(1, 20));
+    knobs.allocate_refused = stream.happens(Ratio::new(1, 10));
     knobs.metadata_error = maybe(stream, 1, 40, 1000);
     if stream.happens(Ratio::new(1, 5)) {
         knobs.capacity = Some(stream.within(4, 24) * 4096);
+        knobs.copies_on_write = stream.happens(Ratio::new(1, 5));
     }
     knobs
 }
