@@ -36,21 +36,30 @@ impl Disk {
     /// Reads what readers see, up to the end of the file.
     pub fn read(&mut self, fd: FdId, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         let fd = *self.fd(fd);
+        check_range(offset, buf.len())?;
+        let content = &self.file(fd.ino).cur;
+        // Source: __iomap_dio_rw in fs/iomap/direct-io.c of Linux: a read at the end of the file is
+        // done before anybody looks at its alignment.
+        if buf.is_empty() || offset >= content.len() {
+            return Ok(0);
+        }
         self.check_alignment(fd, offset, buf.len())?;
-        Ok(self.file(fd.ino).cur.read(offset, buf))
+        Ok(content.read(offset, buf))
     }
 
     /// Writes; only a full disk makes it write less than given.
     pub fn write(&mut self, fd: FdId, offset: u64, data: &[u8]) -> Result<usize, Errno> {
         let fd = *self.fd(fd);
+        check_range(offset, 0)?;
         if !fd.writable {
             return Err(Errno::EBADF);
         }
-        self.check_alignment(fd, offset, data.len())?;
+        check_range(offset, data.len())?;
         self.check_mode()?;
         if data.is_empty() {
             return Ok(0);
         }
+        self.check_alignment(fd, offset, data.len())?;
         let end = checked_end(offset, data.len() as u64)?;
         let granted = self
             .charge(fd.ino, end)
@@ -84,11 +93,12 @@ impl Disk {
     /// Reserves space for a range, and extends the file over it.
     pub fn allocate(&mut self, fd: FdId, offset: u64, len: u64) -> Result<(), Errno> {
         let fd = *self.fd(fd);
-        if !fd.writable {
-            return Err(Errno::EBADF);
-        }
+        check_range(offset, 0)?;
         if len == 0 {
             return Err(Errno::EINVAL);
+        }
+        if !fd.writable {
+            return Err(Errno::EBADF);
         }
         let end = checked_end(offset, len)?;
         self.check_mode()?;
@@ -247,6 +257,15 @@ impl Disk {
         self.used += granted - charged;
         self.file_mut(ino).charged = granted;
         granted.min(end)
+    }
+}
+
+/// Linux has signed offsets.
+// Source: rw_verify_area in fs/read_write.c, and vfs_fallocate in fs/open.c of Linux.
+fn check_range(offset: u64, len: usize) -> Result<(), Errno> {
+    match offset.checked_add(len as u64) {
+        Some(end) if end <= i64::MAX as u64 => Ok(()),
+        _ => Err(Errno::EINVAL),
     }
 }
 
