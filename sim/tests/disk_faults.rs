@@ -6,11 +6,16 @@
 #[path = "disk_support/outcomes.rs"]
 mod outcomes;
 
-use std::sync::Arc;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 
-use seawall::env::vfs::{File, Vfs};
-use seawall_sim::choice::Ratio;
-use seawall_sim::disk::{Disk, Errno, Fault, Knobs, Lie, Mode, SimVfs, SyncErrorMode};
+use seawall::env::vfs::{File, OpenHow, Vfs};
+use seawall_sim::choice::{Choices, Purpose, Ratio};
+use seawall_sim::disk::{
+    Call, CallKind, Disk, Errno, Fate, Fault, Gate, Knobs, Lie, Mode, SimVfs, Strategy,
+    SyncErrorMode,
+};
 
 use outcomes::{ALWAYS, NEW, WRITE, crash_stream, disk_with, outcomes, path, vfs};
 
@@ -175,6 +180,165 @@ fn an_aborted_file_system_refuses_changes_and_syncs() {
         erofs
     );
     assert_eq!(read(&file), [2; 40_960], "reads go on from the cache");
+}
+
+#[test]
+fn a_file_system_that_was_shut_down_answers_nothing() {
+    let (vfs, file, other) = after_failed_sync(SyncErrorMode::ShutDown);
+    let number = |result: io::Result<()>| result.unwrap_err().raw_os_error();
+    let eio = Some(Errno::EIO.number());
+    assert_eq!(number(file.read_at(0, &mut [0; 8]).map(drop)), eio);
+    assert_eq!(number(file.len().map(drop)), eio);
+    assert_eq!(number(other.sync_data()), eio);
+    assert_eq!(number(vfs.metadata(path("/a")).map(drop)), eio);
+    assert_eq!(number(vfs.open(path("/a"), OpenHow::Read).map(drop)), eio);
+    vfs.with_disk(|disk| disk.power_cut(&mut crash_stream(1)));
+    assert!(vfs.metadata(path("/a")).is_ok(), "it is mounted again");
+}
+
+/// A synced file of ones, overwritten with twos that the background has lost.
+fn after_failed_writeback() -> (Arc<SimVfs>, Arc<dyn File>) {
+    let vfs = vfs(Knobs::default());
+    let file = vfs.open(path("/a"), NEW).unwrap();
+    file.write_at(0, &[1; 40_960]).unwrap();
+    file.sync_all().unwrap();
+    vfs.sync_dir(path("/")).unwrap();
+    file.write_at(0, &[2; 40_960]).unwrap();
+    let faulty = |ratio| Knobs {
+        writeback_error: ratio,
+        ..Knobs::default()
+    };
+    vfs.with_disk(|disk| disk.set_knobs(faulty(ALWAYS)));
+    assert_eq!(read(&file), [2; 40_960], "the cache has it");
+    vfs.with_disk(|disk| disk.set_knobs(faulty(Ratio::new(1, 1000))));
+    let lost = vfs.with_disk(|disk| disk.counts().faults(Fault::WritebackError));
+    assert_eq!(lost, 1);
+    (vfs, file)
+}
+
+#[test]
+fn who_syncs_first_hears_of_what_the_background_has_lost() {
+    let (vfs, file) = after_failed_writeback();
+    let later = vfs.open(path("/a"), WRITE).unwrap();
+    assert!(later.sync_data().is_err(), "nobody had heard of it");
+    assert!(
+        file.sync_data().is_err(),
+        "each descriptor hears of it once"
+    );
+    assert!(file.sync_data().is_ok());
+    let last = vfs.open(path("/a"), WRITE).unwrap();
+    assert!(last.sync_data().is_ok(), "it was opened after it was heard");
+    vfs.with_disk(|disk| disk.power_cut(&mut crash_stream(1)));
+    let bytes = read(&vfs.open(path("/a"), OpenHow::Read).unwrap());
+    assert!(bytes.contains(&1), "no sync has written what was lost");
+}
+
+#[test]
+fn what_left_the_cache_is_forgotten_with_its_error() {
+    // Half of the time it has left the cache when it is opened again.
+    let mut forgotten = 0;
+    for seed in 0..20 {
+        let (vfs, file) = after_failed_writeback();
+        vfs.set_faults(Choices::new(seed).stream(Purpose::Faults, 1));
+        drop(file);
+        let file = vfs.open(path("/a"), WRITE).unwrap();
+        let counted = vfs.with_disk(|disk| disk.counts().faults(Fault::WritebackErrorForgotten));
+        assert_eq!(file.sync_data().is_ok(), counted == 1);
+        assert_eq!(read(&file) != [2; 40_960], counted == 1);
+        forgotten += counted;
+    }
+    assert!((1..20).contains(&forgotten), "{forgotten} of 20");
+}
+
+/// Writes while a sync of the file is on its way.
+#[derive(Default)]
+struct Overtaker {
+    file: OnceLock<Arc<dyn File>>,
+    calls: AtomicU32,
+}
+
+impl Gate for Overtaker {
+    fn arrive(&self, call: Call) -> Fate {
+        let is_first = call.kind == CallKind::SyncData && self.calls.fetch_add(1, SeqCst) == 0;
+        if let Some(file) = self.file.get().filter(|_| is_first) {
+            file.write_at(4096, &[2; 4096]).unwrap();
+        }
+        Fate::Run
+    }
+
+    fn cut(&self) -> ! {
+        panic!("nothing is cut");
+    }
+}
+
+#[test]
+fn a_sync_covers_what_was_written_before_it_was_called() {
+    for (sync_is_outrun, len) in [(true, 4096), (false, 8192)] {
+        let knobs = Knobs {
+            sync_is_outrun,
+            ..Knobs::default()
+        };
+        let gate = Arc::new(Overtaker::default());
+        let faults = Choices::new(1).stream(Purpose::Faults, 0);
+        let vfs = SimVfs::new(Disk::new(knobs), gate.clone(), faults);
+        let file = vfs.open(path("/a"), NEW).unwrap();
+        vfs.sync_dir(path("/")).unwrap();
+        assert!(gate.file.set(file.clone()).is_ok());
+        file.write_at(0, &[1; 4096]).unwrap();
+        file.sync_data().unwrap();
+        let outrun = vfs.with_disk(|disk| disk.counts().faults(Fault::SyncOutrun));
+        assert_eq!(outrun, u64::from(sync_is_outrun));
+        vfs.with_disk(|disk| disk.power_cut_with(Strategy::LoseAll, &mut crash_stream(1)));
+        assert_eq!(vfs.metadata(path("/a")).unwrap().len, len);
+    }
+}
+
+#[test]
+fn direct_io_that_is_not_aligned_is_refused_or_goes_through_the_cache() {
+    for (direct_falls_back, fault) in [
+        (false, Fault::Misaligned),
+        (true, Fault::MisalignedBuffered),
+    ] {
+        let mut disk = Disk::new(Knobs {
+            direct_falls_back,
+            ..Knobs::default()
+        });
+        let fd = disk
+            .open(path("/a"), OpenHow::CreateNew { direct: true })
+            .unwrap();
+        assert_eq!(disk.write(fd, 0, &[1; 512]), Ok(512));
+        let written = disk.write(fd, 512, &[1; 100]);
+        assert_eq!(written.is_ok(), direct_falls_back);
+        assert_eq!(disk.counts().faults(fault), 1);
+    }
+}
+
+#[test]
+fn a_full_disk_that_copies_on_write_refuses_to_overwrite() {
+    let mut disk = Disk::new(Knobs {
+        capacity: Some(8192),
+        copies_on_write: true,
+        ..Knobs::default()
+    });
+    let fd = disk.open(path("/a"), NEW).unwrap();
+    assert_eq!(disk.write(fd, 0, &[1; 4096]), Ok(4096));
+    disk.sync(fd, false).unwrap();
+    assert_eq!(disk.write(fd, 0, &[2; 4096]), Ok(4096), "one block is free");
+    assert_eq!(disk.write(fd, 4096, &[1; 4096]), Ok(4096));
+    disk.sync(fd, false).unwrap();
+    assert_eq!(disk.write(fd, 0, &[3; 4096]), Err(Errno::ENOSPC));
+    assert_eq!(disk.counts().faults(Fault::NoSpaceToCopy), 1);
+}
+
+#[test]
+fn space_that_can_t_be_reserved_leaves_the_length() {
+    let mut disk = Disk::new(Knobs {
+        allocate_refused: true,
+        ..Knobs::default()
+    });
+    let fd = disk.open(path("/a"), NEW).unwrap();
+    assert_eq!(disk.allocate(fd, 0, 4096), Err(Errno::EOPNOTSUPP));
+    assert_eq!((disk.len(fd), disk.used()), (0, 0));
 }
 
 #[test]

@@ -37,14 +37,13 @@ impl Disk {
     pub fn read(&mut self, fd: FdId, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         let fd = *self.fd(fd);
         check_range(offset, buf.len())?;
-        let content = &self.file(fd.ino).cur;
         // Source: __iomap_dio_rw in fs/iomap/direct-io.c of Linux: a read at the end of the file is
         // done before anybody looks at its alignment.
-        if buf.is_empty() || offset >= content.len() {
+        if buf.is_empty() || offset >= self.file(fd.ino).cur.len() {
             return Ok(0);
         }
         self.check_alignment(fd, offset, buf.len())?;
-        Ok(content.read(offset, buf))
+        Ok(self.file(fd.ino).cur.read(offset, buf))
     }
 
     /// Writes; only a full disk makes it write less than given.
@@ -102,13 +101,13 @@ impl Disk {
         }
         let end = checked_end(offset, len)?;
         self.check_mode()?;
-        if self.charge(fd.ino, end) < end {
-            self.counts.fault(Fault::NoSpace);
-            return Err(Errno::ENOSPC);
-        }
         if self.knobs.allocate_refused {
             self.counts.fault(Fault::AllocateRefused);
             return Err(Errno::EOPNOTSUPP);
+        }
+        if self.charge(fd.ino, end) < end {
+            self.counts.fault(Fault::NoSpace);
+            return Err(Errno::ENOSPC);
         }
         if end > self.file(fd.ino).cur.len() {
             let seq = self.next_seq();

@@ -16,7 +16,7 @@ pub fn step(vfs: &dyn Vfs, open: &mut Vec<Arc<dyn File>>, stream: &mut Stream) {
         "/a", "/b", "/d", "/d/a", "/d/b", "/d/e", "/d/e/a", "/f", "/f/a",
     ];
     let name = Path::new(*stream.pick::<&str>(&names));
-    let how = *stream.pick(&[NEW, NEW, WRITE]);
+    let how = *stream.pick(&[NEW, NEW, WRITE, OpenHow::Write { direct: true }]);
     let (offset, len) = (stream.below(9000), stream.within(1, 5000));
     let bytes = vec![stream.within(1, 255) as u8; len as usize];
     let other = Path::new(*stream.pick::<&str>(&names));
@@ -66,6 +66,11 @@ pub fn random_knobs(seed: u64, stream: &mut Stream) -> Knobs {
         sync_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 3)]),
         dirsync_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 3)]),
         sync_error_mode: SyncErrorMode::ALL[seed as usize % SyncErrorMode::COUNT],
+        writeback_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 20)]),
+        direct_refused: stream.below(4) == 0,
+        direct_falls_back: stream.below(2) == 0,
+        copies_on_write: stream.below(2) == 0,
+        allocate_refused: stream.below(4) == 0,
         evict: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 2)]),
         metadata_error: rare,
         lie: None,
