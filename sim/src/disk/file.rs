@@ -77,7 +77,6 @@ pub(super) struct FileNode {
 }
 
 fn apply(change: &Change, arena: &[u8], content: &mut Content) {
-    let len = change.len_after.unwrap_or(content.len());
     match change.kind {
         ChangeKind::Bytes { start } => {
             content.put(change.offset, &arena[start..start + change.len as usize]);
@@ -85,7 +84,9 @@ fn apply(change: &Change, arena: &[u8], content: &mut Content) {
         ChangeKind::Zeros => content.zero(change.offset, change.end()),
         ChangeKind::Length => {}
     }
-    content.set_len(len);
+    if let Some(len) = change.len_after {
+        content.set_len(len);
+    }
 }
 
 impl FileNode {

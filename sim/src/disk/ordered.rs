@@ -253,11 +253,11 @@ pub(super) fn page_ends(change: &Change) -> Vec<u64> {
         .collect()
 }
 
-/// The front of a write, up to `end`.
+/// The front of a write, up to `end`; it makes the file longer as far as it reaches.
 pub(super) fn cut_to(change: &Change, end: u64) -> Change {
     Change {
         len: end - change.offset,
-        len_after: change.len_after.map(|len| len.min(end)),
+        len_after: None,
         ..*change
     }
 }
