@@ -12,6 +12,7 @@ use crate::named::named_enum;
 pub mod acknowledged;
 pub mod atomic;
 pub mod closed;
+pub mod covered;
 pub mod errors;
 pub mod evidence;
 pub mod final_failure;
@@ -59,6 +60,10 @@ named_enum! {
         Errors = "errors",
         /// A record that was acknowledged counts as durable. Contract 7, 8.
         Watermark = "watermark",
+        /// A sync of its directory has covered each name that leads to what is durable. Contract 13.
+        CoveredNames = "covered-names",
+        /// A sync of its file has covered what is durable, and no failed one before. Contract 5, 7.
+        CoveredData = "covered-data",
         /// Damage is an error, or cuts what nothing proves. Contract 9.
         Evidence = "evidence",
         /// All readers give the same verdict. Contract 10.
@@ -135,6 +140,8 @@ impl Property {
             | Property::FinalFailure
             | Property::Holds
             | Property::Watermark
+            | Property::CoveredNames
+            | Property::CoveredData
             | Property::Evidence => Class::Durability,
             Property::Progress => Class::Liveness,
             Property::Keys | Property::Nonces | Property::Plaintext | Property::Forgery => {

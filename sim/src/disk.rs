@@ -33,6 +33,7 @@ mod plan;
 mod profile;
 mod sample;
 mod strategy;
+mod strict;
 mod sync;
 mod versions;
 mod vfs;
@@ -53,6 +54,7 @@ pub use vfs::SimVfs;
 use dir::{Atoms, DirNode, ROOT};
 use file::FileNode;
 use io::Fd;
+use strict::Strict;
 
 /// Whether the file system takes changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,8 @@ pub struct Disk {
     mode: Mode,
     inodes: Vec<Inode>,
     atoms: Atoms,
+    /// What the calls have earned, whatever the disk keeps.
+    strict: Strict,
     fds: Vec<Option<Fd>>,
     free_fds: Vec<u32>,
     /// The sum of what the files are charged, in bytes.
@@ -118,6 +122,7 @@ impl Disk {
             mode: Mode::ReadWrite,
             inodes: vec![Inode::Dir(DirNode::new(ROOT))],
             atoms: Atoms::default(),
+            strict: Strict::default(),
             fds: Vec::new(),
             free_fds: Vec::new(),
             used: 0,
@@ -205,6 +210,7 @@ impl Disk {
     /// Kills the process: descriptors and locks vanish, all that readers saw stays.
     pub fn kill(&mut self) {
         self.counts.kills += 1;
+        self.strict.killed();
         self.generation += 1;
         self.fds.clear();
         self.free_fds.clear();

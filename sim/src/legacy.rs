@@ -36,7 +36,7 @@ pub fn write(legacy: &Legacy, disk: &mut Disk, model: &mut Model) {
     let mut file: Option<(PathBuf, Vec<u8>)> = None;
     for index in 0..legacy.records {
         let contents = Payload::plain(index * 37 % 200);
-        let id = model.begin_append(0, contents);
+        let id = model.begin_append(0, contents, 0);
         let lsn = u64::from(index) + 1;
         id.payload(contents, &mut payload);
         if index.is_multiple_of(legacy.records_per_file) {
@@ -61,6 +61,7 @@ pub fn write(legacy: &Legacy, disk: &mut Disk, model: &mut Model) {
     }
     put(disk, &path, &bytes);
     disk.sync_dir(dir).expect("nothing fails yet");
+    disk.trust();
     disk.set_capacity(room.map(|room| room + disk.used()));
 }
 

@@ -8,14 +8,13 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use seawall::{RecordType, WalRecord};
+use seawall::WalRecord;
 
 use crate::checker::{Property, Violation};
-use crate::{decoy, ledger};
 
-/// The number of an append call over a whole run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AppendId(pub u32);
+mod contents;
+
+pub use contents::{AppendId, Payload, VERBS};
 
 /// What became of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,29 +29,6 @@ pub enum Fate {
     Lost,
 }
 
-/// What a payload is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Payload {
-    /// Its length in bytes.
-    pub len: u32,
-    /// Whether it has the image of another log's segment in it.
-    pub is_decoy: bool,
-}
-
-impl Payload {
-    /// One of so many bytes that look like nothing.
-    pub fn plain(len: u32) -> Payload {
-        let is_decoy = false;
-        Payload { len, is_decoy }
-    }
-
-    /// One of so many bytes, most of which look like a log.
-    pub fn decoy(len: u32) -> Payload {
-        let is_decoy = true;
-        Payload { len, is_decoy }
-    }
-}
-
 /// An append call.
 #[derive(Clone, Copy, Debug)]
 pub struct Append {
@@ -64,59 +40,8 @@ pub struct Append {
     pub fate: Fate,
     /// What was settled when it began: its frame promises that.
     settled_before: u64,
-}
-
-/// The verbs that append, in the order in which appends take turns with them.
-pub const VERBS: [RecordType; 10] = [
-    RecordType::Put,
-    RecordType::Delete,
-    RecordType::VectorPut,
-    RecordType::VectorDelete,
-    RecordType::VectorParams,
-    RecordType::Transaction,
-    RecordType::CrdtDelta,
-    RecordType::TimeseriesBatch,
-    RecordType::LogBatch,
-    RecordType::Checkpoint,
-];
-
-impl AppendId {
-    /// The verb that this append uses.
-    pub fn verb(self) -> RecordType {
-        VERBS[self.0 as usize % VERBS.len()]
-    }
-
-    /// The LSN that a checkpoint record names.
-    pub fn checkpoint_lsn(self) -> u64 {
-        u64::from(self.0) * 977
-    }
-
-    /// The bytes of the payload that belongs to it, unless it is a checkpoint's as given.
-    pub fn payload(self, payload: Payload, into: &mut Vec<u8>) {
-        into.clear();
-        if self.verb() == RecordType::Checkpoint {
-            rmp_serde::encode::write(into, &self.checkpoint_lsn())
-                .expect("a number can be encoded");
-            return;
-        }
-        // Any bytes that differ from append to append and from place to place will do.
-        let number = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let len = payload.len as usize;
-        let decoy = payload.is_decoy.then(|| decoy::prefix(number >> 32));
-        let plain_len = decoy.map_or(len, |prefix| prefix.min(len));
-        let mut word = number | 1;
-        while into.len() < plain_len {
-            word ^= word << 13;
-            word ^= word >> 7;
-            word ^= word << 17;
-            into.extend_from_slice(&word.to_le_bytes());
-        }
-        into.truncate(plain_len);
-        ledger::plant(into);
-        if payload.is_decoy {
-            decoy::fill(number >> 16, len, into);
-        }
-    }
+    /// When it began, in the time of the world.
+    began: u64,
 }
 
 impl Append {
@@ -187,6 +112,8 @@ pub struct Model {
     pub accepted: u64,
     /// Everything up to here was acknowledged as durable.
     pub acked: u64,
+    /// Everything up to here was checked to be covered by syncs.
+    pub covered: u64,
     /// The last LSN that the life's open showed.
     settled_at_open: u64,
     /// Everything up to here was shown by a recovery or a reader.
@@ -221,6 +148,7 @@ impl Default for Model {
             by_lsn: Vec::new(),
             accepted: 0,
             acked: 0,
+            covered: 0,
             settled_at_open: 0,
             shown: 0,
             low_water: LowWater {
@@ -250,8 +178,8 @@ impl Model {
         self.is_recovered = false;
     }
 
-    /// A client is about to append.
-    pub fn begin_append(&mut self, vshard: u16, payload: Payload) -> AppendId {
+    /// A client is about to append, at a time of the world.
+    pub fn begin_append(&mut self, vshard: u16, payload: Payload, began: u64) -> AppendId {
         let id = AppendId(u32::try_from(self.appends.len()).expect("fewer appends than 2^32"));
         let settled_before = self.settled();
         self.appends.push(Append {
@@ -259,15 +187,22 @@ impl Model {
             payload,
             fate: Fate::InFlight,
             settled_before,
+            began,
         });
         id
     }
 
     /// A client is about to append so many records as one batch; returns the first's number.
-    pub fn begin_batch(&mut self, vshard: u16, payload: Payload, count: u32) -> AppendId {
-        let first = self.begin_append(vshard, payload);
+    pub fn begin_batch(
+        &mut self,
+        vshard: u16,
+        payload: Payload,
+        count: u32,
+        began: u64,
+    ) -> AppendId {
+        let first = self.begin_append(vshard, payload, began);
         for _ in 1..count {
-            self.begin_append(vshard, payload);
+            self.begin_append(vshard, payload, began);
         }
         self.batches.push(first.0..=first.0 + count - 1);
         first
@@ -341,6 +276,13 @@ impl Model {
     /// Everything up to `lsn` was acknowledged.
     pub fn acknowledge(&mut self, lsn: u64) {
         self.acked = self.acked.max(lsn);
+    }
+
+    /// When the append began that has this LSN, if it is one of this life that has returned.
+    pub fn began(&self, lsn: u64) -> Option<u64> {
+        let is_new = lsn > self.settled_at_open;
+        let id = is_new.then(|| self.holder(lsn)).flatten()?;
+        Some(self.appends[id.0 as usize].began)
     }
 
     /// Everything up to `lsn` was acknowledged or shown.
@@ -486,6 +428,7 @@ impl Model {
         self.batches_settled = self.batches.len();
         self.is_recovered = true;
         self.accepted = last;
+        self.covered = last;
         self.settled_at_open = last;
         self.shown = last;
         self.acked = self.acked.min(last);

@@ -12,7 +12,7 @@ use seawall::{WalConfig, WalManager, WalTuning};
 
 use crate::checker::errors::Excuses;
 use crate::checker::{
-    Property, Recovered, Violation, closed, ensure, errors, final_failure, hidden_work,
+    Property, Recovered, Violation, closed, covered, ensure, errors, final_failure, hidden_work,
     judge_recovery, listing, lsn, progress,
 };
 use crate::choice::{Choices, Purpose};
@@ -235,6 +235,8 @@ impl Runner<'_> {
         let mut model = self.session.model.borrow_mut();
         self.figures.acked += model.newly_acked();
         judge_recovery(&mut model, recovered, &mut tally)?;
+        self.world
+            .with_disk(|disk| covered::check_opened(disk, model.accepted, &mut tally))?;
         let sizes = self.world.with_disk(|disk| {
             let sizes = recovered
                 .segments
@@ -311,6 +313,9 @@ impl Runner<'_> {
         match close {
             Ok(()) => {
                 let accepted = model.accepted;
+                self.world.with_disk(|disk| {
+                    covered::check_acknowledged(&mut model, disk, accepted, &mut tally)
+                })?;
                 model.acknowledge(accepted);
                 model.is_closed = true;
                 let is_closed = matches!(later, Some(Err(seawall::Error::Closed)));

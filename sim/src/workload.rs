@@ -7,7 +7,7 @@ use std::path::Path;
 use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTail};
 
 use crate::checker::{
-    Property, Tally, Violation, closed, ensure, errors, final_failure, listing, one_writer,
+    Property, Tally, Violation, closed, covered, ensure, errors, final_failure, listing, one_writer,
 };
 use crate::disk::Disk;
 use crate::keyholder::Keyholder;
@@ -237,7 +237,7 @@ impl Client<'_> {
             return Ok(Flow::GoOn);
         }
         self.call("sync", || self.wal.sync()).map(drop)?;
-        let id = self.model(|model| model.begin_append(self.index as u16, Payload::plain(0)));
+        let id = self.begin_append(Payload::plain(0));
         let appended = self.call("append", || self.append_record(id, Payload::plain(0)))?;
         if appended.is_err() {
             self.model(|model| model.refuse(id));
@@ -245,9 +245,14 @@ impl Client<'_> {
         Ok(Flow::Stop)
     }
 
+    fn begin_append(&self, contents: Payload) -> AppendId {
+        let now = self.world.now();
+        self.model(|model| model.begin_append(self.index as u16, contents, now))
+    }
+
     fn append(&self, contents: Payload, last: &mut Option<u64>) -> Result<Flow, Violation> {
         let before = self.model(|model| model.settled().max(model.accepted));
-        let id = self.model(|model| model.begin_append(self.index as u16, contents));
+        let id = self.begin_append(contents);
         match self.call("append", || self.append_record(id, contents))? {
             Ok(lsn) => {
                 *last = Some(lsn.as_u64());
@@ -263,7 +268,7 @@ impl Client<'_> {
 
     fn append_durable(&self, contents: Payload, last: &mut Option<u64>) -> Result<Flow, Violation> {
         let before = self.model(|model| model.settled().max(model.accepted));
-        let id = self.model(|model| model.begin_append(self.index as u16, contents));
+        let id = self.begin_append(contents);
         let (tenant, vshard) = (TenantId::new(id.0), VShardId::new(self.index as u16));
         let appended = self.call("append_durable", || {
             let mut payload = self.seat.payload.borrow_mut();
@@ -293,8 +298,18 @@ impl Client<'_> {
         self.model(|model| model.accept(id, lsn))
     }
 
+    fn check_covered(&self, lsn: u64) -> Result<(), Violation> {
+        let check = |disk: &mut Disk| {
+            self.model(|model| {
+                self.tally(|tally| covered::check_acknowledged(model, disk, lsn, tally))
+            })
+        };
+        self.world.with_disk(check)
+    }
+
     /// The log has said that everything up to `lsn` is durable.
     fn acknowledged(&self, lsn: u64) -> Result<Flow, Violation> {
+        self.check_covered(lsn)?;
         self.model(|model| model.acknowledge(lsn));
         self.tally(|tally| tally.evaluated(Property::Watermark));
         let durable = self.wal.durable_lsn().as_u64();
@@ -414,6 +429,7 @@ impl Client<'_> {
     fn look(&self) -> Result<Flow, Violation> {
         let durable = self.wal.durable_lsn().as_u64();
         // A watermark that the log reports is its word.
+        self.check_covered(durable)?;
         self.model(|model| model.acknowledge(durable));
         let segments = self.wal.list_segments();
         let low_water = self.wal.low_water_lsn().as_u64();

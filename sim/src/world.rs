@@ -129,6 +129,11 @@ impl World {
         self.vfs.with_disk(reach)
     }
 
+    /// The time: how many calls to the disk have begun.
+    pub fn now(&self) -> u64 {
+        self.vfs.now()
+    }
+
     /// How many calls this life has made.
     pub fn calls(&self) -> u64 {
         self.warden.lock().calls

@@ -29,6 +29,7 @@ impl Disk {
             self.apply_durably(&atom);
         }
         self.atoms = Default::default();
+        self.strict.power_cut();
         let reachable = self.restart_dirs(had_atoms);
         // Only a disk that flips bits has to know what was synced.
         let flip = (self.knobs.lie == Some(Lie::BitFlip))

@@ -55,7 +55,9 @@ impl SimFile {
             kind,
             (0, 0),
             |disk, faults, _| {
-                disk.faulty_sync(self.fd, names, called, faults)?;
+                let synced = disk.faulty_sync(self.fd, names, called, faults);
+                disk.strict.synced(self.ino, synced.is_ok());
+                synced?;
                 self.shared.gate.synced(disk, self.ino);
                 Ok(())
             },
@@ -90,6 +92,9 @@ impl File for SimFile {
                     Extent::Whole => disk.faulty_write(self.fd, offset, buf, faults),
                     Extent::Part => disk.write_within(self.fd, offset, buf, faults),
                 };
+                if result.is_ok() {
+                    disk.strict.wrote(self.ino);
+                }
                 let written = Written {
                     ino: self.ino,
                     name: &self.name,

@@ -72,6 +72,7 @@ impl Disk {
         let ino = Ino(u32::try_from(self.inodes.len()).expect("a run makes few files"));
         self.inodes.push(make(at.dir));
         self.dir_mut(at.dir).cur.insert(at.name.clone(), ino);
+        self.strict.made(&at, ino);
         let seq = self.next_seq();
         self.atoms.push(seq, DirOp::Link { at, ino });
         Ok(ino)
@@ -88,6 +89,7 @@ impl Disk {
         }
         self.check_mode()?;
         self.dir_mut(at.dir).cur.remove(&at.name);
+        self.strict.removed(&at);
         self.file_mut(ino).linked = false;
         let seq = self.next_seq();
         self.atoms.push(seq, DirOp::Unlink { at, ino });
@@ -113,6 +115,7 @@ impl Disk {
         self.check_mode()?;
         self.dir_mut(from.dir).cur.remove(&from.name);
         self.dir_mut(to.dir).cur.insert(to.name.clone(), ino);
+        self.strict.renamed(&from, &to, ino, replaced.is_some());
         if let Inode::Dir(dir) = &mut self.inodes[ino.0 as usize] {
             dir.parent = to.dir;
         }
@@ -175,6 +178,13 @@ impl Disk {
     pub fn read_dir(&self, path: &Path) -> Result<Vec<String>, Errno> {
         let dir = self.dir(self.resolve(path)?)?;
         Ok(dir.cur.keys().map(|name| name.to_string()).collect())
+    }
+
+    /// What is in the directory at `path`, in the order of the names; nothing where there is none.
+    pub fn entries(&self, path: &Path) -> impl DoubleEndedIterator<Item = (&str, Ino)> {
+        let dir = self.resolve(path).and_then(|ino| self.dir(ino)).ok();
+        let entries = dir.into_iter().flat_map(|dir| dir.cur.iter());
+        entries.map(|(name, &ino)| (&**name, ino))
     }
 
     /// What is at `path`.

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use seawall::env::vfs::{File, Metadata, OpenHow, Vfs};
@@ -35,6 +35,8 @@ pub(super) struct Shared {
     state: std::sync::Mutex<State>,
     pub(super) gate: Arc<dyn Gate>,
     dead: AtomicBool,
+    /// How many calls have begun.
+    begun: AtomicU64,
 }
 
 pub(super) struct State {
@@ -60,6 +62,7 @@ impl SimVfs {
                 state,
                 gate,
                 dead: AtomicBool::new(false),
+                begun: AtomicU64::new(0),
             }),
         })
     }
@@ -68,6 +71,11 @@ impl SimVfs {
     /// this file system and drops none of its handles.
     pub fn with_disk<T>(&self, reach: impl FnOnce(&mut Disk) -> T) -> T {
         self.shared.with_state(|state| reach(&mut state.disk))
+    }
+
+    /// How many calls have begun so far: the time by which a call began before or after another.
+    pub fn now(&self) -> u64 {
+        self.shared.begun.load(Ordering::Relaxed)
     }
 
     /// Sets the stream that tells what goes wrong, for the next life.
@@ -137,6 +145,7 @@ impl Shared {
         if self.is_dead() {
             return Err(Errno::EIO.into());
         }
+        let began = self.begun.fetch_add(1, Ordering::Relaxed);
         let fate = self.gate.arrive(call);
         let extent = match fate {
             Fate::Run | Fate::CutAfter => Some(Extent::Whole),
@@ -151,6 +160,8 @@ impl Shared {
                     "a handle of life {generation} was used in life {now}: a dead task ran"
                 );
             }
+            let now = self.begun.load(Ordering::Relaxed);
+            state.disk.strict.perform(began, now);
             state.disk.counts.call(call.kind);
             extent.map(|extent| match state.disk.mode() {
                 Mode::ShutDown => Err(Errno::EIO),
@@ -272,7 +283,13 @@ impl Vfs for SimVfs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        let body = |disk: &mut Disk, faults: &mut Stream| disk.faulty_sync_dir(path, faults);
+        let body = |disk: &mut Disk, faults: &mut Stream| {
+            let synced = disk.faulty_sync_dir(path, faults);
+            if let Ok(dir) = disk.resolve(path) {
+                disk.strict.dir_synced(dir, synced.is_ok());
+            }
+            synced
+        };
         self.call(CallKind::SyncDir, path, body, |()| 0)
     }
 

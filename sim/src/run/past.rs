@@ -73,7 +73,7 @@ impl Runner<'_> {
         let mut model = earlier.model.clone();
         let now = self.session.model.replace(Model::default());
         while model.appends() < now.appends() {
-            let undone = model.begin_append(0, Payload::plain(0));
+            let undone = model.begin_append(0, Payload::plain(0), 0);
             model.refuse(undone);
         }
         self.session.model.replace(model);

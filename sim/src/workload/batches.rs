@@ -15,7 +15,8 @@ impl Client<'_> {
     ) -> Result<Flow, Violation> {
         let payload = Payload::plain(len);
         let before = self.model(|model| model.settled().max(model.accepted));
-        let first = self.model(|model| model.begin_batch(self.index as u16, payload, count));
+        let now = self.world.now();
+        let first = self.model(|model| model.begin_batch(self.index as u16, payload, count, now));
         let ids = (0..count).map(|index| AppendId(first.0 + index));
         let appended = self.call("append_batch", || {
             let mut payloads = self.seat.batch.borrow_mut();
