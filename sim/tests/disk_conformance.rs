@@ -40,7 +40,7 @@ use step::Step;
 fn config() -> Config {
     let mut config = Config::default();
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 150;
+        config.cases = 200;
     }
     config.failure_persistence = None;
     config.max_shrink_iters = 20_000;

@@ -109,12 +109,25 @@ impl Step {
     }
 }
 
-/// Sequences, one in ten of them up to ten times as long; `direct` adds files that bypass the page cache.
+/// Sequences, one in ten of them up to ten times as long; `direct` adds files that bypass the page
+/// cache. Half of them begin with a file that is open twice, since chance seldom does that.
 pub fn sequences(direct: bool) -> impl Strategy<Value = Vec<Step>> {
-    prop_oneof![
+    let drawn = prop_oneof![
         9 => vec(step(direct), 1..120),
         1 => vec(step(direct), 1..800),
-    ]
+    ];
+    (any::<bool>(), drawn).prop_map(|(is_open, drawn)| {
+        let open = |(slot, how)| {
+            let path = "/a".to_owned();
+            Step::Open { slot, path, how }
+        };
+        let hows = [
+            OpenHow::CreateNew { direct: false },
+            OpenHow::Write { direct: false },
+        ];
+        let first = hows.into_iter().enumerate().map(open);
+        first.filter(|_| is_open).chain(drawn).collect()
+    })
 }
 
 fn step(direct: bool) -> impl Strategy<Value = Step> {
@@ -156,7 +169,7 @@ fn on_files() -> impl Strategy<Value = Step> {
         2 => slot().prop_map(Step::Len),
         1 => slot().prop_map(Step::Mode),
         1 => slot().prop_map(Step::DirectAlignment),
-        2 => slot().prop_map(Step::TryLock),
+        4 => slot().prop_map(Step::TryLock),
     ]
 }
 
