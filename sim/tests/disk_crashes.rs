@@ -253,3 +253,10 @@ fn direct_writes_must_be_aligned_and_still_need_a_sync() {
             .any(|image| image.file("/a") == Some(&[1; 1024]))
     );
 }
+
+#[test]
+fn a_file_without_its_directory_is_on_no_disk() {
+    let disk = Disk::new(Knobs::default());
+    let entries = [("/d/a".to_string(), Entry::File(Vec::new()))].into();
+    assert!(!disk.contains(&Image { entries }));
+}

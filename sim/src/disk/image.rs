@@ -32,6 +32,15 @@ impl Image {
         }
     }
 
+    /// Whether what is in a directory has that directory: otherwise no disk has it.
+    pub(super) fn is_tree(&self) -> bool {
+        self.entries.keys().all(|path| match path.rsplit_once('/') {
+            Some(("", _)) => true,
+            Some((parent, _)) => self.entries.get(parent) == Some(&Entry::Dir),
+            None => false,
+        })
+    }
+
     /// The names in a directory, and what is behind them. `dir` ends in a slash.
     pub(super) fn children(&self, dir: &str) -> impl Iterator<Item = (&str, &Entry)> {
         assert!(dir.ends_with('/'));

@@ -25,6 +25,9 @@ type Place = (Ino, String);
 impl Disk {
     /// Whether a power cut now could leave this image: the membership test of the model.
     pub fn contains(&self, image: &Image) -> bool {
+        if !image.is_tree() {
+            return false;
+        }
         let mut clauses = Vec::new();
         let atoms = self.atoms.list();
         for (later, atom) in atoms.iter().enumerate() {
