@@ -40,7 +40,7 @@ mod vfs;
 
 use crate::choice::Stream;
 
-pub use counts::{CallKind, Counts, Fault};
+pub use counts::{CallKind, Counts, Fault, Place};
 pub use dir::Ino;
 pub use errno::Errno;
 pub use gate::{Call, Fate, Gate, OpenGate, Written};
@@ -112,10 +112,12 @@ impl Disk {
     /// When the atomic unit or the alignment of direct I/O is none that a disk may have.
     pub fn new(knobs: Knobs) -> Disk {
         knobs.check();
+        let mut counts = Counts::default();
+        counts.mute(knobs.mute);
         Disk {
             faults: knobs.clone(),
             knobs,
-            counts: Counts::default(),
+            counts,
             generation: 0,
             seq: 0,
             forced: 0,
@@ -143,6 +145,7 @@ impl Disk {
     pub fn set_knobs(&mut self, knobs: Knobs) {
         knobs.check();
         self.faults = knobs.clone();
+        self.counts.mute(knobs.mute);
         self.knobs = knobs;
     }
 
@@ -185,6 +188,11 @@ impl Disk {
     /// The number of the process's life; each kill and each power cut begins another.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Tells what its owner does from now on, until a call tells something else.
+    pub fn go_to(&mut self, place: Place) {
+        self.counts.go_to(place);
     }
 
     /// How often each thing happened.

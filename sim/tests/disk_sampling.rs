@@ -103,9 +103,9 @@ fn every_sampled_image_is_legal_and_every_fault_fires() {
     }
     print_and_check(&sum, &judged, &shapes);
     assert!(
-        sum.power_cuts_lossy * 3 > sum.power_cuts,
+        sum.power_cuts_lossy() * 3 > sum.power_cuts,
         "enough cuts lose something: {} of {}",
-        sum.power_cuts_lossy,
+        sum.power_cuts_lossy(),
         sum.power_cuts
     );
 }

@@ -1,7 +1,11 @@
 //! How often each thing happened, so that a run can prove that it was not empty.
 //!
 //! A fault that never fired tested nothing: whoever sums these up must treat a zero as a
-//! failure of the campaign.
+//! failure of the campaign. So that a fault can't be counted without its effect, [`Counts::fire`]
+//! both counts it and says that it happens.
+//!
+//! Calls and faults are counted by place: what the disk's owner was doing, as a number that means
+//! nothing here.
 
 use super::strategy::Strategy;
 use crate::named::named_enum;
@@ -126,42 +130,72 @@ named_enum! {
     }
 }
 
-/// How often each thing happened on a disk, through all its lives.
+/// What the owner of a disk was doing when something happened: a small number of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Place(pub u16);
+
+/// What happened at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts {
+struct AtPlace {
     calls: [u64; CallKind::COUNT],
     faults: [u64; Fault::COUNT],
-    strategies: [u64; Strategy::COUNT],
-    /// Processes killed.
-    pub kills: u64,
-    /// Power cuts.
-    pub power_cuts: u64,
-    /// Power cuts that lost a pending write, length or change of a name.
-    pub power_cuts_lossy: u64,
+    power_cuts_lossy: u64,
 }
 
-impl Default for Counts {
-    fn default() -> Counts {
-        Counts {
+impl Default for AtPlace {
+    fn default() -> AtPlace {
+        AtPlace {
             calls: [0; CallKind::COUNT],
             faults: [0; Fault::COUNT],
-            strategies: [0; Strategy::COUNT],
-            kills: 0,
-            power_cuts: 0,
             power_cuts_lossy: 0,
         }
     }
 }
 
+/// How often each thing happened on a disk, through all its lives.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    place: Place,
+    /// By the number of the place.
+    places: Vec<AtPlace>,
+    /// A fault that does not happen: a canary.
+    muted: Option<Fault>,
+    strategies: [u64; Strategy::COUNT],
+    /// Processes killed.
+    pub kills: u64,
+    /// Power cuts.
+    pub power_cuts: u64,
+}
+
 impl Counts {
     /// How often this kind of call was made.
     pub fn calls(&self, kind: CallKind) -> u64 {
-        self.calls[kind as usize]
+        self.places.iter().map(|at| at.calls[kind as usize]).sum()
+    }
+
+    /// How often this kind of call was made at a place.
+    pub fn calls_at(&self, place: Place, kind: CallKind) -> u64 {
+        self.at(place).map_or(0, |at| at.calls[kind as usize])
     }
 
     /// How often this fault fired.
     pub fn faults(&self, fault: Fault) -> u64 {
-        self.faults[fault as usize]
+        self.places.iter().map(|at| at.faults[fault as usize]).sum()
+    }
+
+    /// How often this fault fired at a place.
+    pub fn faults_at(&self, place: Place, fault: Fault) -> u64 {
+        self.at(place).map_or(0, |at| at.faults[fault as usize])
+    }
+
+    /// Power cuts that lost a pending write, length or change of a name.
+    pub fn power_cuts_lossy(&self) -> u64 {
+        self.places.iter().map(|at| at.power_cuts_lossy).sum()
+    }
+
+    /// Those of them that came at a place.
+    pub fn power_cuts_lossy_at(&self, place: Place) -> u64 {
+        self.at(place).map_or(0, |at| at.power_cuts_lossy)
     }
 
     /// How often a power cut used this strategy.
@@ -177,25 +211,58 @@ impl Counts {
                 *into += from;
             }
         }
-        sum(&mut self.calls, &other.calls);
-        sum(&mut self.faults, &other.faults);
+        let places = self.places.len().max(other.places.len());
+        self.places.resize_with(places, AtPlace::default);
+        for (into, from) in self.places.iter_mut().zip(&other.places) {
+            sum(&mut into.calls, &from.calls);
+            sum(&mut into.faults, &from.faults);
+            into.power_cuts_lossy += from.power_cuts_lossy;
+        }
         sum(&mut self.strategies, &other.strategies);
         self.kills += other.kills;
         self.power_cuts += other.power_cuts;
-        self.power_cuts_lossy += other.power_cuts_lossy;
     }
 
     pub(super) fn call(&mut self, kind: CallKind) {
-        self.calls[kind as usize] += 1;
+        self.here().calls[kind as usize] += 1;
     }
 
-    pub(super) fn fault(&mut self, fault: Fault) {
-        self.faults[fault as usize] += 1;
+    /// From now on everything happens at this place.
+    pub(super) fn go_to(&mut self, place: Place) {
+        self.place = place;
+    }
+
+    /// From now on this fault does not happen.
+    pub(super) fn mute(&mut self, fault: Option<Fault>) {
+        self.muted = fault;
+    }
+
+    /// A fault was drawn: counts it, and says whether it happens. Nobody else counts one, and no
+    /// fault happens otherwise.
+    #[must_use]
+    pub(super) fn fire(&mut self, fault: Fault) -> bool {
+        let fires = self.muted != Some(fault);
+        if fires {
+            self.here().faults[fault as usize] += 1;
+        }
+        fires
     }
 
     pub(super) fn power_cut(&mut self, strategy: Strategy, lossy: bool) {
         self.strategies[strategy as usize] += 1;
         self.power_cuts += 1;
-        self.power_cuts_lossy += u64::from(lossy);
+        self.here().power_cuts_lossy += u64::from(lossy);
+    }
+
+    fn at(&self, place: Place) -> Option<&AtPlace> {
+        self.places.get(usize::from(place.0))
+    }
+
+    fn here(&mut self) -> &mut AtPlace {
+        let index = usize::from(self.place.0);
+        if self.places.len() <= index {
+            self.places.resize_with(index + 1, AtPlace::default);
+        }
+        &mut self.places[index]
     }
 }

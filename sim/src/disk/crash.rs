@@ -52,7 +52,9 @@ impl Disk {
             }
             self.used += file.charged;
         }
-        if let Some((ino, offset, mask)) = flip {
+        if let Some((ino, offset, mask)) = flip
+            && self.counts.fire(Fault::LieBitFlip)
+        {
             self.flip(ino, offset, mask);
         }
         self.generation += 1;
@@ -114,6 +116,5 @@ impl Disk {
         let file = self.file_mut(ino);
         file.dur.flip(offset, mask);
         file.cur.flip(offset, mask);
-        self.counts.fault(Fault::LieBitFlip);
     }
 }

@@ -43,8 +43,8 @@ pub(super) fn litter(
     let len = content.len();
     for sector in synced_len.div_ceil(SECTOR)..len.div_ceil(SECTOR) {
         let offset = sector * SECTOR;
-        if !is_fresh(offset / knobs.unit_bytes()) && stream.happens(knobs.garbage_tail) {
-            counts.fault(Fault::GarbageTail);
+        let is_stale = !is_fresh(offset / knobs.unit_bytes()) && stream.happens(knobs.garbage_tail);
+        if is_stale && counts.fire(Fault::GarbageTail) {
             let mut stale = [0; SECTOR as usize];
             stream.fill(&mut stale);
             content.put(offset, &stale);

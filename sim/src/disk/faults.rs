@@ -14,6 +14,7 @@ use super::counts::Fault;
 use super::errno::Errno;
 use super::file::PAGE;
 use super::io::FdId;
+use super::knobs::SyncErrorMode;
 
 const HALF: Ratio = Ratio::new(1, 2);
 const SECTOR: u32 = 512;
@@ -34,22 +35,22 @@ impl Disk {
     ) -> Result<usize, Errno> {
         self.maybe_interrupt(stream)?;
         self.maybe_lose(stream);
-        if stream.happens(self.faults.read_error) {
-            self.counts.fault(Fault::ReadError);
+        if stream.happens(self.faults.read_error) && self.counts.fire(Fault::ReadError) {
             return Err(Errno::EIO);
         }
         let open = *self.fd(fd);
         if stream.happens(self.faults.evict) {
             let end = offset.saturating_add(buf.len() as u64);
-            if self.file_mut(open.ino).evict(offset, end) {
-                self.counts.fault(Fault::Eviction);
+            let shows = self.file(open.ino).shows_lost_pages(offset, end);
+            if !shows || self.counts.fire(Fault::Eviction) {
+                self.file_mut(open.ino).evict(offset, end);
             }
         }
         let count = self.read(fd, offset, buf)?;
         if stream.happens(self.faults.short_read)
             && let Some(shorter) = self.draw_shorter(count, open.direct, stream)
+            && self.counts.fire(Fault::ShortRead)
         {
-            self.counts.fault(Fault::ShortRead);
             buf[shorter..count].fill(0);
             return Ok(shorter);
         }
@@ -67,15 +68,15 @@ impl Disk {
         self.maybe_lose(stream);
         let direct = self.fd(fd).direct;
         let is_refused = self.take_refusal();
-        if is_refused || stream.happens(self.faults.write_error) {
-            self.counts.fault(write_fault(is_refused));
+        if is_refused || self.draw_write_fault(stream) {
+            let partial = match is_refused {
+                true => Fault::SpaceRefusedPartial,
+                false => Fault::WriteErrorPartial,
+            };
             if stream.happens(HALF)
                 && let Some(part) = self.draw_shorter(data.len(), direct, stream)
+                && self.counts.fire(partial)
             {
-                self.counts.fault(match is_refused {
-                    true => Fault::SpaceRefusedPartial,
-                    false => Fault::WriteErrorPartial,
-                });
                 self.write(fd, offset, &data[..part])?;
             }
             return Err(match is_refused {
@@ -85,8 +86,8 @@ impl Disk {
         }
         if stream.happens(self.faults.short_write)
             && let Some(shorter) = self.draw_shorter(data.len(), direct, stream)
+            && self.counts.fire(Fault::ShortWrite)
         {
-            self.counts.fault(Fault::ShortWrite);
             return self.write(fd, offset, &data[..shorter]);
         }
         self.write(fd, offset, data)
@@ -124,7 +125,8 @@ impl Disk {
         // A sync with nothing to write has nothing to fail with.
         let pending = self.file(self.fd(fd).ino).is_pending();
         let works = self.check_mode().is_ok();
-        if pending && works && stream.happens(self.faults.sync_error) {
+        let fault = sync_fault(self.knobs.sync_error_mode);
+        if pending && works && stream.happens(self.faults.sync_error) && self.counts.fire(fault) {
             return Err(self.fail_sync(fd, stream));
         }
         self.sync_until(fd, names, called)
@@ -136,8 +138,7 @@ impl Disk {
         len: u64,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
-        if stream.happens(self.faults.write_error) {
-            self.counts.fault(Fault::WriteError);
+        if self.draw_write_fault(stream) {
             return Err(*stream.pick(&[Errno::EIO, Errno::ENOSPC]));
         }
         self.set_len(fd, len)
@@ -152,10 +153,8 @@ impl Disk {
     ) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
         let is_refused = self.take_refusal();
-        if is_refused || stream.happens(self.faults.write_error) {
-            self.counts.fault(write_fault(is_refused));
-            if len > PAGE && stream.happens(HALF) {
-                self.counts.fault(Fault::WriteErrorPartial);
+        if is_refused || self.draw_write_fault(stream) {
+            if len > PAGE && stream.happens(HALF) && self.counts.fire(Fault::WriteErrorPartial) {
                 self.allocate(fd, offset, len / 2)?;
             }
             return Err(match is_refused {
@@ -185,13 +184,15 @@ impl Disk {
             if creates && stream.happens(HALF) {
                 // The name may be there all the same.
                 return match self.draw_name_fault(stream) {
-                    NameFault::Applied(errno) => self.create(path).and(Err(errno)),
-                    NameFault::Refused(errno) => Err(errno),
+                    Some(NameFault::Applied(errno)) => self.create(path).and(Err(errno)),
+                    Some(NameFault::Refused(errno)) => Err(errno),
+                    None => self.open(path, how),
                 };
             }
-            self.counts.fault(Fault::MetadataError);
-            let errors = [Errno::EMFILE, Errno::ENFILE, Errno::EIO, Errno::EACCES];
-            return Err(*stream.pick(&errors));
+            if self.counts.fire(Fault::MetadataError) {
+                let errors = [Errno::EMFILE, Errno::ENFILE, Errno::EIO, Errno::EACCES];
+                return Err(*stream.pick(&errors));
+            }
         }
         self.open(path, how)
     }
@@ -223,8 +224,7 @@ impl Disk {
         path: &Path,
         stream: &mut Stream,
     ) -> Result<Vec<String>, Errno> {
-        if stream.happens(self.faults.metadata_error) {
-            self.counts.fault(Fault::MetadataError);
+        if stream.happens(self.faults.metadata_error) && self.counts.fire(Fault::MetadataError) {
             return Err(Errno::EIO);
         }
         let mut names = self.read_dir(path)?;
@@ -242,13 +242,17 @@ impl Disk {
         self.maybe_interrupt(stream)?;
         let works = self.check_mode().is_ok();
         if works && stream.happens(self.faults.dirsync_error) {
-            if stream.happens(HALF) {
-                self.counts.fault(Fault::DirSyncDurable);
-                self.sync_dir(path)?;
-            } else {
-                self.counts.fault(Fault::DirSyncPending);
+            let is_durable = stream.happens(HALF);
+            let fault = match is_durable {
+                true => Fault::DirSyncDurable,
+                false => Fault::DirSyncPending,
+            };
+            if self.counts.fire(fault) {
+                if is_durable {
+                    self.sync_dir(path)?;
+                }
+                return Err(Errno::EIO);
             }
-            return Err(Errno::EIO);
         }
         self.sync_dir(path)
     }
@@ -257,7 +261,11 @@ impl Disk {
     fn take_refusal(&mut self) -> bool {
         let is_refused = self.refusals > 0;
         self.refusals = self.refusals.saturating_sub(1);
-        is_refused
+        is_refused && self.counts.fire(Fault::SpaceRefused)
+    }
+
+    fn draw_write_fault(&mut self, stream: &mut Stream) -> bool {
+        stream.happens(self.faults.write_error) && self.counts.fire(Fault::WriteError)
     }
 
     /// A count from 1 to below `count`, at a sector's edge every second time; at one of direct
@@ -275,8 +283,7 @@ impl Disk {
     }
 
     fn maybe_interrupt(&mut self, stream: &mut Stream) -> Result<(), Errno> {
-        if stream.happens(self.faults.eintr) {
-            self.counts.fault(Fault::Interrupted);
+        if stream.happens(self.faults.eintr) && self.counts.fire(Fault::Interrupted) {
             return Err(Errno::EINTR);
         }
         Ok(())
@@ -301,11 +308,12 @@ impl Disk {
         let Some(ino) = self.resolve(path).ok().filter(|&ino| !self.is_dir(ino)) else {
             return;
         };
-        let file = self.file_mut(ino);
+        let file = self.file(ino);
         let may_leave = file.opens == 0 && !file.is_pending();
-        if may_leave && file.failures_heard < file.sync_failures && stream.happens(HALF) {
-            file.forget_cache();
-            self.counts.fault(Fault::WritebackErrorForgotten);
+        let is_unheard = file.failures_heard < file.sync_failures;
+        let forgets = may_leave && is_unheard && stream.happens(HALF);
+        if forgets && self.counts.fire(Fault::WritebackErrorForgotten) {
+            self.file_mut(ino).forget_cache();
         }
     }
 
@@ -318,26 +326,31 @@ impl Disk {
             return call(self);
         }
         match self.draw_name_fault(stream) {
-            NameFault::Refused(errno) => Err(errno),
-            NameFault::Applied(errno) => call(self).and(Err(errno)),
+            Some(NameFault::Refused(errno)) => Err(errno),
+            Some(NameFault::Applied(errno)) => call(self).and(Err(errno)),
+            None => call(self),
         }
     }
 
-    fn draw_name_fault(&mut self, stream: &mut Stream) -> NameFault {
+    fn draw_name_fault(&mut self, stream: &mut Stream) -> Option<NameFault> {
         if stream.happens(HALF) {
-            self.counts.fault(Fault::MetadataErrorApplied);
-            NameFault::Applied(Errno::EIO)
+            let fires = self.counts.fire(Fault::MetadataErrorApplied);
+            fires.then_some(NameFault::Applied(Errno::EIO))
         } else {
-            self.counts.fault(Fault::MetadataError);
-            NameFault::Refused(*stream.pick(&[Errno::EIO, Errno::ENOSPC]))
+            let fires = self.counts.fire(Fault::MetadataError);
+            fires.then(|| NameFault::Refused(*stream.pick(&[Errno::EIO, Errno::ENOSPC])))
         }
     }
 }
 
-fn write_fault(is_refused: bool) -> Fault {
-    match is_refused {
-        true => Fault::SpaceRefused,
-        false => Fault::WriteError,
+fn sync_fault(mode: SyncErrorMode) -> Fault {
+    match mode {
+        SyncErrorMode::CleanKeepCache => Fault::SyncCleanKeepCache,
+        SyncErrorMode::CleanRevertCache => Fault::SyncCleanRevertCache,
+        SyncErrorMode::KeepDirty => Fault::SyncKeepDirty,
+        SyncErrorMode::FlushErrNoReportSecond => Fault::SyncFlushErr,
+        SyncErrorMode::AbortRo => Fault::SyncAbortRo,
+        SyncErrorMode::ShutDown => Fault::SyncShutDown,
     }
 }
 

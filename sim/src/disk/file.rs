@@ -230,15 +230,14 @@ impl FileNode {
         self.charged = self.charged.min(self.cur.len().next_multiple_of(PAGE));
     }
 
-    /// Makes the changes up to a moment durable; returns whether that was all.
-    pub(super) fn fold_until(&mut self, until: u64) -> bool {
-        let count = self.log.partition_point(|change| change.seq <= until);
-        if count == self.log.len() {
-            self.fold();
-            return true;
-        }
-        self.fold_first(count);
-        false
+    /// Whether there are changes from after a moment.
+    pub(super) fn has_changed_since(&self, until: u64) -> bool {
+        self.log.last().is_some_and(|change| change.seq > until)
+    }
+
+    /// Makes the changes up to a moment durable, of which there are later ones.
+    pub(super) fn fold_until(&mut self, until: u64) {
+        self.fold_first(self.log.partition_point(|change| change.seq <= until));
     }
 
     /// The file leaves the cache, with what was known of failures.
@@ -248,21 +247,17 @@ impl FileNode {
         self.failures_heard = self.sync_failures;
     }
 
-    /// Makes all pending changes durable but the newest write and what came after it, unless
-    /// that write has been left behind before. Returns whether something was left behind.
-    pub(super) fn fold_but_newest_write(&mut self) -> bool {
+    /// The newest pending write by its index, unless it has been left behind before.
+    pub(super) fn newest_write_to_cross(&self) -> Option<usize> {
         let is_write = |change: &Change| matches!(change.kind, ChangeKind::Bytes { .. });
-        match self.log.iter().rposition(is_write) {
-            Some(newest) if self.log[newest].seq > self.crossed => {
-                self.crossed = self.log[newest].seq;
-                self.fold_first(newest);
-                true
-            }
-            _ => {
-                self.fold();
-                false
-            }
-        }
+        let newest = self.log.iter().rposition(is_write);
+        newest.filter(|&newest| self.log[newest].seq > self.crossed)
+    }
+
+    /// Makes all pending changes durable but the write at this index and what came after it.
+    pub(super) fn fold_but_from(&mut self, newest: usize) {
+        self.crossed = self.log[newest].seq;
+        self.fold_first(newest);
     }
 
     fn fold_first(&mut self, count: usize) {
@@ -308,11 +303,15 @@ impl FileNode {
         self.promised_len = self.dur.len();
     }
 
+    /// Whether readers see a lost page in a range.
+    pub(super) fn shows_lost_pages(&self, offset: u64, end: u64) -> bool {
+        let mut lost = self.lost_pages.range(offset / PAGE..end.div_ceil(PAGE));
+        lost.next().is_some_and(|page| page * PAGE < self.cur.len())
+    }
+
     /// Drops the lost pages of a range from the cache: they read as on the disk from now on.
-    /// Returns whether there was one.
-    pub(super) fn evict(&mut self, offset: u64, end: u64) -> bool {
+    pub(super) fn evict(&mut self, offset: u64, end: u64) {
         let pages = offset / PAGE..end.div_ceil(PAGE);
-        let mut evicted = false;
         while let Some(&page) = self.lost_pages.range(pages.clone()).next() {
             self.lost_pages.remove(&page);
             let from = page * PAGE;
@@ -320,10 +319,8 @@ impl FileNode {
             if from < to {
                 let bytes = self.page(&self.dur, page);
                 self.cur.put(from, &bytes[..(to - from) as usize]);
-                evicted = true;
             }
         }
-        evicted
     }
 
     /// The machine starts again with `durable`; returns whether readers lost something.
@@ -388,10 +385,12 @@ mod tests {
         let mut file = FileNode::default();
         file.write(1, 0, b"a");
         file.write(2, 1, b"b");
-        assert!(file.fold_but_newest_write());
+        let newest = file.newest_write_to_cross();
+        file.fold_but_from(newest.expect("it is the second"));
         assert_eq!(read_all(&file.dur), b"a");
         assert_eq!(read_all(&file.cur), b"ab");
-        assert!(!file.fold_but_newest_write());
+        assert_eq!(file.newest_write_to_cross(), None);
+        file.fold();
         assert_eq!(read_all(&file.dur), b"ab");
     }
 
@@ -434,8 +433,9 @@ mod tests {
         file.write(2, 0, &[2; 10]);
         file.fail_clean(file.dur.clone(), false);
         assert_eq!(read_all(&file.cur), [2; 10]);
-        assert!(file.evict(0, 1));
+        assert!(file.shows_lost_pages(0, 1));
+        file.evict(0, 1);
         assert_eq!(read_all(&file.cur), [1; 10]);
-        assert!(!file.evict(0, 1));
+        assert!(!file.shows_lost_pages(0, 1));
     }
 }

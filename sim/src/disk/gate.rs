@@ -3,7 +3,7 @@
 //! The disk asks before each call, and does as it is told; it decides nothing itself.
 
 use super::Disk;
-use super::counts::CallKind;
+use super::counts::{CallKind, Place};
 use super::dir::Ino;
 
 /// A call that is about to be made.
@@ -53,6 +53,10 @@ pub struct Written<'a> {
 pub trait Gate: Send + Sync {
     /// Before each call: other tasks may run here. Returns what happens to this call.
     fn arrive(&self, call: Call) -> Fate;
+    /// What the calling task does, for the counts. Asked once for each call that has arrived.
+    fn place(&self) -> Place {
+        Place::default()
+    }
     /// The power is cut or the process dies now; the calling task never runs again.
     fn cut(&self) -> !;
     /// After each write. The disk is at hand, and only through this reference.

@@ -9,6 +9,8 @@ use super::profile::{Profile, Rules};
 use crate::choice::Ratio;
 use crate::named::named_enum;
 
+use super::counts::Fault;
+
 named_enum! {
     /// Which names a full sync of a file makes durable; a data sync never covers one.
     pub enum SyncNames {
@@ -123,6 +125,9 @@ pub struct Knobs {
     /// How the disk lies, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lie: Option<Lie>,
+    /// A fault that never happens though it is drawn, nor is it counted: a canary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mute: Option<Fault>,
 }
 
 impl Default for Knobs {
@@ -156,6 +161,7 @@ impl Default for Knobs {
             evict: Ratio::NEVER,
             metadata_error: Ratio::NEVER,
             lie: None,
+            mute: None,
         }
     }
 }

@@ -41,11 +41,8 @@ impl Disk {
     // Source: do_open in fs/namei.c of Linux: the file is created before `vfs_open` looks at
     // O_DIRECT.
     fn check_direct(&mut self, direct: bool) -> Result<(), Errno> {
-        match direct && self.knobs.direct_refused {
-            true => {
-                self.counts.fault(Fault::DirectRefused);
-                Err(Errno::EINVAL)
-            }
+        match direct && self.knobs.direct_refused && self.counts.fire(Fault::DirectRefused) {
+            true => Err(Errno::EINVAL),
             false => Ok(()),
         }
     }

@@ -50,9 +50,10 @@ impl Plan {
             if change.seq <= self.moment {
                 file.apply(change, &mut content);
             } else if self.half_committed == Some(change.seq) && is_write(change) {
-                let end = *stream.pick(&page_ends(change));
-                if is_run(change) && end < change.end() {
-                    counts.fault(Fault::LenIntermediate);
+                let mut end = *stream.pick(&page_ends(change));
+                let is_shorter = is_run(change) && end < change.end();
+                if is_shorter && !counts.fire(Fault::LenIntermediate) {
+                    end = change.end();
                 }
                 file.apply(&cut_to(change, end), &mut content);
             }
@@ -84,8 +85,8 @@ impl Plan {
             let (low, high) = bounds.of(chain, |index| runs[index]);
             let count = wanted.min(high).max(low);
             let is_in_place = low == 0 && high == chain.len();
-            if is_in_place && self.may_tear(knobs) && stream.happens(knobs.byte_tear) {
-                counts.fault(Fault::ByteTear);
+            let tears = is_in_place && self.may_tear(knobs) && stream.happens(knobs.byte_tear);
+            if tears && counts.fire(Fault::ByteTear) {
                 tear(&versions, file, chain, unit, stream);
             } else if count > 0 {
                 versions.compose(file, chain.unit(), chain, count, unit);

@@ -35,8 +35,8 @@ impl Plan {
         let mut fresh = Vec::new();
         for chain in versions.chains() {
             let count = self.choose_version(ino, file, chain, knobs, stream);
-            if self.may_tear(knobs) && stream.happens(knobs.byte_tear) {
-                counts.fault(Fault::ByteTear);
+            let tears = self.may_tear(knobs) && stream.happens(knobs.byte_tear);
+            if tears && counts.fire(Fault::ByteTear) {
                 tear(&versions, file, chain, unit, stream);
             } else if count > 0 {
                 versions.compose(file, chain.unit(), chain, count, unit);
@@ -165,11 +165,8 @@ impl Plan {
             Strategy::KeepAll | Strategy::FileDataOnly | Strategy::LenWithoutData => all,
             Strategy::SeqPrefix => until_cutoff(),
             Strategy::Independent => match draw_intermediate(file, &asked, knobs, stream) {
-                Some(len) => {
-                    counts.fault(Fault::LenIntermediate);
-                    return len;
-                }
-                None => draw_step(all, self.chance, stream),
+                Some(len) if counts.fire(Fault::LenIntermediate) => return len,
+                _ => draw_step(all, self.chance, stream),
             },
             Strategy::AllButOne => match targeted {
                 Some(position) if stream.happens(half) => position,

@@ -47,21 +47,18 @@ impl Disk {
         };
         let own = self.last_in_journal(ino, names);
         let charged = self.file(ino).charged;
-        match self.knobs.lie {
-            Some(Lie::FileSync) => {
-                self.counts.fault(Fault::LieFileSync);
-                return Ok(());
+        if self.knobs.lie == Some(Lie::FileSync) && self.counts.fire(Fault::LieFileSync) {
+            return Ok(());
+        }
+        let crosses = self.knobs.lie == Some(Lie::WriteCrossesSync);
+        match self.file(ino).newest_write_to_cross().filter(|_| crosses) {
+            Some(newest) if self.counts.fire(Fault::LieWriteCrossesSync) => {
+                self.file_mut(ino).fold_but_from(newest);
             }
-            Some(Lie::WriteCrossesSync) => {
-                if self.file_mut(ino).fold_but_newest_write() {
-                    self.counts.fault(Fault::LieWriteCrossesSync);
-                }
+            _ if self.file(ino).has_changed_since(until) && self.counts.fire(Fault::SyncOutrun) => {
+                self.file_mut(ino).fold_until(until);
             }
-            Some(Lie::DirSync | Lie::BitFlip) | None => {
-                if !self.file_mut(ino).fold_until(until) {
-                    self.counts.fault(Fault::SyncOutrun);
-                }
-            }
+            _ => self.file_mut(ino).fold(),
         }
         self.used -= charged - self.file(ino).charged;
         self.take_names_along(ino, names, own);
@@ -151,8 +148,10 @@ impl Disk {
         open.failures_seen = failures;
         let ino = open.ino;
         self.file_mut(ino).failures_heard = failures;
-        self.counts.fault(Fault::SyncReportedLater);
-        Err(Errno::EIO)
+        match self.counts.fire(Fault::SyncReportedLater) {
+            true => Err(Errno::EIO),
+            false => Ok(()),
+        }
     }
 
     /// Syncs a directory: the changes of its names are durable, except renames that also
@@ -166,8 +165,7 @@ impl Disk {
             Mode::Aborted => return Err(Errno::EROFS),
             Mode::ShutDown => return Err(Errno::EIO),
         }
-        if self.knobs.lie == Some(Lie::DirSync) {
-            self.counts.fault(Fault::LieDirSync);
+        if self.knobs.lie == Some(Lie::DirSync) && self.counts.fire(Fault::LieDirSync) {
             return Ok(());
         }
         if self.atoms.list().is_empty() {
@@ -248,31 +246,19 @@ impl Disk {
         let ino = self.fd(fd).ino;
         assert_eq!(self.mode, Mode::ReadWrite);
         match self.knobs.sync_error_mode {
-            SyncErrorMode::CleanKeepCache => {
-                self.counts.fault(Fault::SyncCleanKeepCache);
-                self.fail_clean(fd, ino, false, stream)
-            }
-            SyncErrorMode::CleanRevertCache => {
-                self.counts.fault(Fault::SyncCleanRevertCache);
-                self.fail_clean(fd, ino, true, stream)
-            }
-            SyncErrorMode::KeepDirty => {
-                self.counts.fault(Fault::SyncKeepDirty);
-                Errno::EIO
-            }
+            SyncErrorMode::CleanKeepCache => self.fail_clean(fd, ino, false, stream),
+            SyncErrorMode::CleanRevertCache => self.fail_clean(fd, ino, true, stream),
+            SyncErrorMode::KeepDirty => Errno::EIO,
             SyncErrorMode::FlushErrNoReportSecond => {
-                self.counts.fault(Fault::SyncFlushErr);
                 self.mode = Mode::FlushLost;
                 Errno::EIO
             }
             SyncErrorMode::AbortRo => {
-                self.counts.fault(Fault::SyncAbortRo);
                 self.mode = Mode::Aborted;
                 Errno::EIO
             }
             // Source: a failed flush on xfs, measured on Linux 6.18: even `open` and `stat` fail.
             SyncErrorMode::ShutDown => {
-                self.counts.fault(Fault::SyncShutDown);
                 self.mode = Mode::ShutDown;
                 Errno::EIO
             }
@@ -291,8 +277,8 @@ impl Disk {
     pub(super) fn fail_writeback(&mut self, stream: &mut Stream) {
         let pending = self.files().filter(|(_, file)| file.is_pending());
         let pending: Vec<Ino> = pending.map(|(ino, _)| ino).collect();
-        if self.mode == Mode::ReadWrite && !pending.is_empty() {
-            self.counts.fault(Fault::WritebackError);
+        let may_lose = self.mode == Mode::ReadWrite && !pending.is_empty();
+        if may_lose && self.counts.fire(Fault::WritebackError) {
             self.lose_pending(*stream.pick(&pending), false, stream);
         }
     }

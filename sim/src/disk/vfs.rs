@@ -147,6 +147,7 @@ impl Shared {
         }
         let began = self.begun.fetch_add(1, Ordering::Relaxed);
         let fate = self.gate.arrive(call);
+        let place = self.gate.place();
         let extent = match fate {
             Fate::Run | Fate::CutAfter => Some(Extent::Whole),
             Fate::CutWithin if leaves_a_part(call.kind) => Some(Extent::Part),
@@ -162,6 +163,7 @@ impl Shared {
             }
             let now = self.begun.load(Ordering::Relaxed);
             state.disk.strict.perform(began, now);
+            state.disk.counts.go_to(place);
             state.disk.counts.call(call.kind);
             extent.map(|extent| match state.disk.mode() {
                 Mode::ShutDown => Err(Errno::EIO),

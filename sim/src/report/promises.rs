@@ -47,7 +47,7 @@ pub fn broken(campaign: &Campaign, summary: &Summary) -> Vec<String> {
     }
     expect("crash", "kill", summary.figures.disk.kills);
     if profile != Some(Profile::IdealKeep) {
-        let lossy = summary.figures.disk.power_cuts_lossy;
+        let lossy = summary.figures.disk.power_cuts_lossy();
         expect("crash", "power cut that lost something", lossy);
     }
     expect("crash", "in recovery", summary.figures.crashes_in_recovery);

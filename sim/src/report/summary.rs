@@ -78,7 +78,7 @@ impl Outcome<'_> {
         line(format!(
             "{} power cuts ({} lost something), {} kills; crashes: {} before a call, {} within, {} after, {} in recovery",
             disk.power_cuts,
-            disk.power_cuts_lossy,
+            disk.power_cuts_lossy(),
             disk.kills,
             figures.cuts[0],
             figures.cuts[1],
@@ -193,7 +193,7 @@ impl Outcome<'_> {
             "tails_ended_under_load": figures.tails_ended_under_load,
             "encryption": encryption(figures),
             "power_cuts": disk.power_cuts,
-            "power_cuts_lossy": disk.power_cuts_lossy,
+            "power_cuts_lossy": disk.power_cuts_lossy(),
             "kills": disk.kills,
             "appends": figures.appends,
             "acknowledged": figures.acked,
