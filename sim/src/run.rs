@@ -16,6 +16,7 @@ use crate::checker::{
     judge_recovery, listing, lsn, progress,
 };
 use crate::choice::{Choices, Purpose};
+use crate::coverage::{LifePhase, Operation};
 use crate::decoy;
 use crate::disk::{Fault, Strategy};
 use crate::figures::Figures;
@@ -61,6 +62,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         session: Session::default(),
         figures: Figures::default(),
         shape: None,
+        phase: LifePhase::First,
         past: Past::default(),
     };
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
@@ -76,6 +78,8 @@ struct Runner<'a> {
     figures: Figures,
     /// How the log was opened last.
     shape: Option<LogShape>,
+    /// In which phase the next open is.
+    phase: LifePhase,
     past: Past,
 }
 
@@ -174,7 +178,7 @@ impl Runner<'_> {
         });
         trace::mix(self.figures.lives);
         let crash = life.end.at.filter(|_| !self.scenario.without_crashes);
-        self.world.begin_life(self.figures.lives, crash);
+        self.world.begin_life(self.figures.lives, self.phase, crash);
         self.world.with_disk(|disk| disk.set_calm(life.calm));
         self.session.model.borrow_mut().begin_life();
     }
@@ -193,7 +197,9 @@ impl Runner<'_> {
             }
         });
         let shown = OnceCell::new();
+        let operation = self.opening();
         let outcome = self.schedule(life, 0, 1, &|_| {
+            self.world.enter(operation);
             let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
                 .and_then(|opened| show(wal.get_or_init(|| opened)));
             assert!(shown.set(opened).is_ok(), "the task runs once");
@@ -206,6 +212,7 @@ impl Runner<'_> {
         match shown {
             Ok(recovered) => {
                 self.judge(&recovered, life.log)?;
+                self.world.go_to(LifePhase::Working);
                 self.figures.encrypted += u64::from(is_encrypted);
                 Ok(Opened::Log)
             }
@@ -295,6 +302,7 @@ impl Runner<'_> {
         }
         let closed = OnceCell::new();
         let outcome = self.schedule(life, 2, 1, &|_| {
+            self.world.enter(Operation::Close);
             let close = wal.close();
             let later = close.is_ok().then(|| wal.sync());
             assert!(closed.set((close, later)).is_ok(), "the task runs once");
@@ -350,9 +358,20 @@ impl Runner<'_> {
         let open = self.world.with_disk(|disk| disk.open_files());
         // Whoever can stop a tail keeps nothing of the log: the next one may open it.
         self.session.following.forget_stoppers();
+        if !is_frozen {
+            self.world.rest();
+        }
         ensure(Property::OneWriter, is_frozen || open == 0, || {
             format!("the log is gone, but {open} of its files are still open")
         })
+    }
+
+    /// What the next open does.
+    fn opening(&self) -> Operation {
+        match self.scenario.legacy.is_some() && !self.is_migrated() {
+            true => Operation::Migrate,
+            false => Operation::Open,
+        }
     }
 
     /// Ends a life: what the process or the machine had in memory is gone.
@@ -360,6 +379,11 @@ impl Runner<'_> {
         if self.scenario.without_crashes {
             return;
         }
+        self.phase = match how {
+            How::Kill => LifePhase::AfterKill,
+            How::Close if self.session.model.borrow().is_closed => LifePhase::AfterClose,
+            How::Close | How::PowerCut => LifePhase::AfterPowerCut,
+        };
         let mut stream = self.choices.stream(Purpose::Crash, self.figures.lives);
         self.world.with_disk(|disk| {
             let text = match (how, strategy) {

@@ -9,6 +9,7 @@ use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager,
 use crate::checker::{
     Property, Tally, Violation, closed, covered, ensure, errors, final_failure, listing, one_writer,
 };
+use crate::coverage::{LifePhase, Operation};
 use crate::disk::Disk;
 use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
@@ -129,6 +130,7 @@ impl Client<'_> {
     }
 
     fn perform(&self, op: Op, last: &mut Option<u64>) -> Result<Flow, Violation> {
+        self.world.enter(Operation::of(op));
         match op {
             Op::Append(len) => self.append(Payload::plain(len), last),
             Op::Decoy(len) => {
@@ -228,6 +230,11 @@ impl Client<'_> {
             Error::Closed => model.is_closed = true,
             _ => {}
         });
+        match error {
+            Error::Poisoned { .. } => self.world.go_to(LifePhase::Poisoned),
+            Error::Closed => self.world.go_to(LifePhase::Closing),
+            _ => {}
+        }
     }
 
     /// What follows an error: other calls where the log is poisoned or closed, to see that it
@@ -236,7 +243,9 @@ impl Client<'_> {
         if !matches!(error, Error::Poisoned { .. } | Error::Closed) {
             return Ok(Flow::GoOn);
         }
+        self.world.enter(Operation::Sync);
         self.call("sync", || self.wal.sync()).map(drop)?;
+        self.world.enter(Operation::Append);
         let id = self.begin_append(Payload::plain(0));
         let appended = self.call("append", || self.append_record(id, Payload::plain(0)))?;
         if appended.is_err() {
@@ -385,6 +394,7 @@ impl Client<'_> {
         match self.call_unless("close", is_refusal, || self.wal.close())? {
             Ok(()) => {
                 self.model(|model| model.is_closed = true);
+                self.world.go_to(LifePhase::Closing);
                 self.acknowledged(target)?;
                 self.after_error(&Error::Closed)
             }

@@ -12,13 +12,19 @@ use seawall::env::entropy::Entropy;
 
 use crate::checker::{Tally, Violation, truncation};
 use crate::choice::{Choices, Purpose, Stream};
-use crate::disk::{Call, CallKind, Disk, Fate, Fault, Gate, Ino, Knobs, Mode, SimVfs, Written};
+use crate::coverage::{LifePhase, Operation};
+use crate::disk::{
+    Call, CallKind, Disk, Fate, Fault, Gate, Ino, Knobs, Mode, Place, SimVfs, Written,
+};
 use crate::ledger::Ledger;
 use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
 use crate::sched::clock::VirtualClock;
 
 pub mod fork;
+mod whereabouts;
+
+use whereabouts::Whereabouts;
 
 /// Where the log lives: two directories that it has to create itself.
 pub const LOG_DIR: &str = "/data/log";
@@ -38,6 +44,7 @@ struct Watch {
     intruders: u64,
     /// Calls of theirs that change the disk.
     intruder_changes: u64,
+    whereabouts: Whereabouts,
     /// Tasks that are just now truncating, one bit each.
     truncating: u64,
     /// Crashes at a call, by phase; over all lives.
@@ -104,8 +111,8 @@ impl World {
         }
     }
 
-    /// Begins a life: its own choices, its own count of calls.
-    pub fn begin_life(&self, life: u64, crash: Option<CrashPoint>) {
+    /// Begins a life with an open in this phase: its own choices, its own count of calls.
+    pub fn begin_life(&self, life: u64, phase: LifePhase, crash: Option<CrashPoint>) {
         self.vfs
             .set_faults(self.choices.stream(Purpose::Faults, life));
         *self.entropy.lock() = self.choices.stream(Purpose::Entropy, life);
@@ -121,6 +128,8 @@ impl World {
         watch.intruders = 0;
         watch.intruder_changes = 0;
         watch.truncating = 0;
+        watch.whereabouts = Whereabouts::default();
+        watch.whereabouts.phase = phase;
         watch.faults_before = faults_before;
     }
 
@@ -153,6 +162,24 @@ impl World {
         let mut watch = self.warden.lock();
         watch.intruders &= !bit;
         (result, std::mem::take(&mut watch.intruder_changes))
+    }
+
+    /// The calling task begins this operation.
+    pub fn enter(&self, operation: Operation) {
+        let task = Scheduler::of_this_thread().current_task();
+        let task = task.expect("clients are tasks");
+        self.warden.lock().whereabouts.enter(task, operation);
+    }
+
+    /// The life is in this phase now.
+    pub fn go_to(&self, phase: LifePhase) {
+        self.warden.lock().whereabouts.phase = phase;
+    }
+
+    /// Nobody uses the log any more: what happens to the disk now happens to one at rest.
+    pub fn rest(&self) {
+        let place = self.warden.lock().whereabouts.place(None);
+        self.with_disk(|disk| disk.go_to(place));
     }
 
     /// Checks the order of removals while `truncate` runs.
@@ -267,8 +294,12 @@ impl Gate for Warden {
     fn arrive(&self, call: Call) -> Fate {
         let scheduler = Scheduler::of_this_thread();
         scheduler.io_point();
-        let bit = scheduler.current_task().map_or(0, |task| 1 << task);
+        let task = scheduler.current_task();
+        let bit = task.map_or(0, |task| 1 << task);
         let mut watch = self.lock();
+        if let Some(task) = task {
+            watch.whereabouts.arrive(task, call.kind);
+        }
         watch.calls += 1;
         let is_change = changes_the_disk(call.kind);
         watch.changes += u64::from(is_change);
@@ -296,6 +327,11 @@ impl Gate for Warden {
 
     fn cut(&self) -> ! {
         Scheduler::of_this_thread().cut()
+    }
+
+    fn place(&self) -> Place {
+        let task = Scheduler::of_this_thread().current_task();
+        self.lock().whereabouts.place(task)
     }
 
     fn wrote(&self, disk: &Disk, written: Written<'_>) {

@@ -6,6 +6,7 @@
 
 use super::Runner;
 use crate::choice::Purpose;
+use crate::coverage::LifePhase;
 use crate::disk::{Disk, Strategy};
 use crate::keyholder::Keyholder;
 use crate::model::{Model, Payload};
@@ -81,5 +82,6 @@ impl Runner<'_> {
         keys.remember(&self.session.keys.borrow());
         self.session.keys.replace(keys);
         self.figures.restored += 1;
+        self.phase = LifePhase::AfterPowerCut;
     }
 }

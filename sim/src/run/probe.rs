@@ -42,12 +42,7 @@ impl Runner<'_> {
     pub(super) fn probe(&mut self, life: &Life) -> Result<(), Violation> {
         let is_over = self.world.with_disk(|disk| disk.mode() == Mode::ReadWrite);
         // Those who only look at a log do not migrate it first, as an open does.
-        let is_there = |name| {
-            let path = Path::new(LOG_DIR).join(name);
-            self.world.with_disk(|disk| disk.resolve(&path)).is_ok()
-        };
-        let is_migrated = self.scenario.legacy.is_none()
-            || is_there("migrated-from") && !is_there("unfinished-migration.wal");
+        let is_migrated = self.scenario.legacy.is_none() || self.is_migrated();
         match life.probe {
             Some(probe) if is_over && is_migrated && !self.scenario.without_crashes => {
                 match Damage::OF_KEYS.contains(&probe.damage) {
@@ -57,6 +52,15 @@ impl Runner<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a log that began in the legacy format is in the new one.
+    pub(super) fn is_migrated(&self) -> bool {
+        let is_there = |name| {
+            let path = Path::new(LOG_DIR).join(name);
+            self.world.with_disk(|disk| disk.resolve(&path)).is_ok()
+        };
+        is_there("migrated-from") && !is_there("unfinished-migration.wal")
     }
 
     fn try_out(&mut self, life: &Life, probe: Probe) -> Result<(), Violation> {

@@ -15,6 +15,7 @@ use seawall::{Lsn, TailStopper};
 
 use super::{Client, Flow};
 use crate::checker::{Property, Violation, ensure};
+use crate::coverage::Operation;
 
 /// The clients of a life that follow, and those that don't.
 #[derive(Default)]
@@ -93,7 +94,10 @@ impl Client<'_> {
             .borrow_mut()
             .insert(self.index, follower);
         *self.seat.tail.borrow_mut() = Some(tail);
-        let flow = self.leave().and_then(|()| self.follow_to_the_end(from));
+        let flow = self.leave().and_then(|()| {
+            self.world.enter(Operation::Tail);
+            self.follow_to_the_end(from)
+        });
         *self.seat.tail.borrow_mut() = None;
         following.followers.borrow_mut().remove(&self.index);
         following.working.set(following.working.get() + 1);
@@ -216,6 +220,7 @@ impl Client<'_> {
             return Ok(());
         }
         let target = self.model(|model| model.accepted);
+        self.world.enter(Operation::Sync);
         let end = match self.call("sync", || self.wal.sync())? {
             Ok(()) => {
                 self.acknowledged(target)?;
