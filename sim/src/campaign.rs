@@ -94,6 +94,7 @@ impl Campaign {
         let mut scenario = generate(self.seed.plus(index), self.setting);
         if self.lie.is_some() {
             scenario.disk.lie = self.lie;
+            scenario.media = None;
         }
         scenario.without_crashes = self.without_crashes;
         scenario

@@ -17,6 +17,7 @@ pub mod errors;
 pub mod evidence;
 pub mod final_failure;
 pub mod forgery;
+pub mod guarantee;
 pub mod hidden_work;
 pub mod holds;
 pub mod keys;
@@ -66,6 +67,8 @@ named_enum! {
         CoveredData = "covered-data",
         /// Damage is an error, or cuts what nothing proves. Contract 9.
         Evidence = "evidence",
+        /// Where the medium broke its word, what is left of the contract holds. Fault model, C.7.
+        Guarantee = "guarantee",
         /// All readers give the same verdict. Contract 10.
         OneTruth = "one-truth",
         /// Files that don't belong, and those that are missing, are noticed. Contract 11, 17.
@@ -142,7 +145,8 @@ impl Property {
             | Property::Watermark
             | Property::CoveredNames
             | Property::CoveredData
-            | Property::Evidence => Class::Durability,
+            | Property::Evidence
+            | Property::Guarantee => Class::Durability,
             Property::Progress => Class::Liveness,
             Property::Keys | Property::Nonces | Property::Plaintext | Property::Forgery => {
                 Class::Crypto

@@ -38,6 +38,8 @@ pub enum Purpose {
     Copies = 10,
     /// Which file system the disk behaves like.
     Profile = 11,
+    /// What the medium does, and where.
+    Media = 12,
 }
 
 /// All the choices of a run, told by its seed.

@@ -27,6 +27,7 @@ mod io;
 mod knobs;
 mod legal;
 mod legal_ordered;
+mod media;
 mod names;
 mod ordered;
 mod plan;
@@ -47,6 +48,7 @@ pub use gate::{Call, Fate, Gate, OpenGate, Written};
 pub use image::{Entry, Image};
 pub use io::FdId;
 pub use knobs::{Knobs, Lie, SyncErrorMode, SyncNames};
+pub use media::{FaultClass, Incident, Media, MediaEvent, MediaKind};
 pub use profile::Profile;
 pub use strategy::Strategy;
 pub use vfs::SimVfs;
@@ -54,6 +56,7 @@ pub use vfs::SimVfs;
 use dir::{Atoms, DirNode, ROOT};
 use file::FileNode;
 use io::Fd;
+use media::MediaState;
 use strict::Strict;
 
 /// Whether the file system takes changes.
@@ -99,6 +102,7 @@ pub struct Disk {
     free_fds: Vec<u32>,
     /// The sum of what the files are charged, in bytes.
     used: u64,
+    media: MediaState,
     /// How many more writes and allocations find no space, whatever there is.
     refusals: u32,
     /// What somebody else leaves of the capacity, in bytes, for now.
@@ -128,6 +132,7 @@ impl Disk {
             fds: Vec::new(),
             free_fds: Vec::new(),
             used: 0,
+            media: MediaState::default(),
             refusals: 0,
             limit: None,
         }
@@ -253,12 +258,14 @@ impl Disk {
         self.seq
     }
 
-    /// The first `len` bytes of a file as readers see them, or as many of them as are stored.
+    /// The first `len` bytes of a file as readers see them, or as many of them as are stored; as they
+    /// were before the medium damaged them, if it did.
     ///
     /// # Panics
     /// When it is no file.
     pub fn beginning(&self, ino: Ino, len: usize) -> &[u8] {
-        let stored = self.file(ino).cur.stored();
+        let stored = self.undamaged_beginning(ino);
+        let stored = stored.unwrap_or_else(|| self.file(ino).cur.stored());
         &stored[..len.min(stored.len())]
     }
 

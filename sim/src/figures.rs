@@ -1,7 +1,8 @@
 //! What a run did, in numbers that add up over runs.
 
 use crate::checker::Tally;
-use crate::disk::{Counts, Profile};
+use crate::checker::guarantee::Remainder;
+use crate::disk::{Counts, FaultClass, Profile};
 use crate::ledger;
 use crate::named::named_enum;
 use crate::scenario::Damage;
@@ -33,6 +34,8 @@ pub struct Figures {
     pub probes: [u64; Damage::COUNT],
     /// What became of them.
     pub verdicts: [u64; Verdict::COUNT],
+    /// What became of logs whose medium broke its word, by class.
+    pub media: [[u64; Remainder::COUNT]; FaultClass::COUNT],
     /// Lives that began with an older disk.
     pub restored: u64,
     /// Crashes within an open.
@@ -85,6 +88,10 @@ impl Figures {
         self.repeated += other.repeated;
         let pairs = self.probes.iter_mut().zip(other.probes);
         for (into, from) in pairs.chain(self.verdicts.iter_mut().zip(other.verdicts)) {
+            *into += from;
+        }
+        let pairs = self.media.as_flattened_mut().iter_mut();
+        for (into, from) in pairs.zip(other.media.as_flattened()) {
             *into += from;
         }
         self.restored += other.restored;

@@ -13,8 +13,10 @@ use seawall::WalRecord;
 use crate::checker::{Property, Violation};
 
 mod contents;
+mod views;
 
 pub use contents::{AppendId, Payload, VERBS};
+pub use views::{HoldView, LowWater};
 
 /// What became of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,53 +57,6 @@ impl Append {
     }
 }
 
-/// The bounds of the low-water mark.
-#[derive(Clone, Copy, Debug)]
-pub struct LowWater {
-    /// A truncation that returned `Ok` raised it to here.
-    pub certain: u64,
-    /// A truncation that failed, or is under way, may have raised it to here.
-    pub possible: u64,
-}
-
-/// What a caller knows of its hold.
-#[derive(Clone, Debug, Default)]
-pub struct HoldView {
-    /// What it is, by the last call that succeeded, or by the open.
-    pub told: Option<u64>,
-    /// What else it may be after a crash: what calls that failed, or are under way, have tried.
-    pub tried: Vec<Option<u64>>,
-    /// Whether such a call is under way.
-    pub is_changing: bool,
-    /// Whether a call of this life has begun to change it.
-    pub is_touched: bool,
-}
-
-impl HoldView {
-    /// A call is about to change it.
-    pub fn begin(&mut self, value: Option<u64>) {
-        self.tried.push(value);
-        self.is_changing = true;
-        self.is_touched = true;
-    }
-
-    /// It is known to be this, as an open has shown.
-    pub fn is(value: Option<u64>) -> HoldView {
-        HoldView {
-            told: value,
-            ..HoldView::default()
-        }
-    }
-
-    /// A call of this life has made it this.
-    pub fn became(value: Option<u64>) -> HoldView {
-        HoldView {
-            is_touched: true,
-            ..HoldView::is(value)
-        }
-    }
-}
-
 /// What a caller knows of the log.
 #[derive(Clone)]
 pub struct Model {
@@ -114,6 +69,9 @@ pub struct Model {
     pub acked: u64,
     /// Everything up to here was checked to be covered by syncs.
     pub covered: u64,
+    /// Everything up to here was acknowledged before anything happened to the medium that was not
+    /// judged yet.
+    pub sure: u64,
     /// The last LSN that the life's open showed.
     settled_at_open: u64,
     /// Everything up to here was shown by a recovery or a reader.
@@ -149,6 +107,7 @@ impl Default for Model {
             accepted: 0,
             acked: 0,
             covered: 0,
+            sure: 0,
             settled_at_open: 0,
             shown: 0,
             low_water: LowWater {

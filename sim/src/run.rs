@@ -11,9 +11,10 @@ use std::path::Path;
 use seawall::{WalConfig, WalManager, WalTuning};
 
 use crate::checker::errors::Excuses;
+use crate::checker::guarantee::{self, Guarantee, Remainder};
 use crate::checker::{
     Property, Recovered, Violation, closed, covered, ensure, errors, final_failure, hidden_work,
-    judge_recovery, listing, lsn, progress,
+    listing, lsn, progress,
 };
 use crate::choice::{Choices, Purpose};
 use crate::coverage::{LifePhase, Operation};
@@ -32,9 +33,11 @@ use crate::world::{LOG_DIR, World};
 
 mod forger;
 mod last;
+mod media;
 mod past;
 mod probe;
 
+use media::Before;
 use past::Past;
 
 /// More scheduling points than any life needs, by far.
@@ -64,6 +67,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         shape: None,
         phase: LifePhase::First,
         past: Past::default(),
+        is_over: false,
     };
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
     let result = runner.run();
@@ -81,6 +85,8 @@ struct Runner<'a> {
     /// In which phase the next open is.
     phase: LifePhase,
     past: Past,
+    /// Damage was noticed that stays: there is nothing more to demand of the log.
+    is_over: bool,
 }
 
 /// How a life went on after its open.
@@ -92,6 +98,9 @@ enum Opened {
 
 impl Runner<'_> {
     fn run(&mut self) -> Result<(), Violation> {
+        if let Some(media) = &self.scenario.media {
+            self.world.with_disk(|disk| disk.set_media(media.clone()));
+        }
         if let Some(legacy) = &self.scenario.legacy {
             let mut model = self.session.model.borrow_mut();
             self.world
@@ -108,6 +117,9 @@ impl Runner<'_> {
         for life in &self.scenario.lives {
             self.live(life)?;
             self.check_promise()?;
+            if self.is_over {
+                return Ok(());
+            }
         }
         self.demand_progress()
     }
@@ -131,6 +143,11 @@ impl Runner<'_> {
         self.figures.segments_reencrypted = self.session.segments_reencrypted.get();
         self.figures.keys_retired = self.session.keys_retired.get();
         self.figures.ledger = self.world.ledger(|ledger| ledger.size());
+        let live = self.session.damage_reported.borrow();
+        for (into, from) in self.figures.media.iter_mut().zip(live.iter()) {
+            into[Remainder::DetectedLive as usize] += from;
+        }
+        drop(live);
         self.figures.disk = self.world.with_disk(|disk| disk.counts().clone());
         Report {
             violation: sealed.err().or(violation).or(violation_there),
@@ -198,6 +215,7 @@ impl Runner<'_> {
         });
         let shown = OnceCell::new();
         let operation = self.opening();
+        let before = self.disk_before();
         let outcome = self.schedule(life, 0, 1, &|_| {
             self.world.enter(operation);
             let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
@@ -206,18 +224,28 @@ impl Runner<'_> {
         });
         self.world.ledger(|ledger| ledger.check())?;
         progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
+        let was_refused = self.world.with_disk(|disk| disk.end_refusal());
+        let guarantee = self.guarantee(before.as_ref());
+        self.moved_what_is_unproven(before.as_ref());
         let Some(shown) = shown.into_inner() else {
             return Ok(Opened::Crashed);
         };
         match shown {
             Ok(recovered) => {
-                self.judge(&recovered, life.log)?;
+                self.judge(&recovered, &guarantee, before.as_ref(), life.log)?;
                 self.world.go_to(LifePhase::Working);
                 self.figures.encrypted += u64::from(is_encrypted);
                 Ok(Opened::Log)
             }
             Err(error) => {
                 trace::line(|| format!("the open failed: {}", errors::tell(&error)));
+                if guarantee.explains(&error) {
+                    self.detected(&guarantee, &error, wal.get().is_some(), before.as_ref())?;
+                    return Ok(Opened::Failed);
+                }
+                if was_refused && wal.get().is_none() {
+                    self.refused(before.as_ref())?;
+                }
                 let excuses = self.excuses();
                 let mut tally = self.session.tally.borrow_mut();
                 errors::check("open", &error, excuses, &mut tally)?;
@@ -226,7 +254,13 @@ impl Runner<'_> {
         }
     }
 
-    fn judge(&mut self, recovered: &Recovered, shape: LogShape) -> Result<(), Violation> {
+    fn judge(
+        &mut self,
+        recovered: &Recovered,
+        guarantee: &Guarantee,
+        before: Option<&Before>,
+        shape: LogShape,
+    ) -> Result<(), Violation> {
         self.figures.recoveries += 1;
         let mut tally = self.session.tally.borrow_mut();
         tally.evaluated(Property::Opens);
@@ -241,7 +275,7 @@ impl Runner<'_> {
         trace::mix(recovered.next_lsn);
         let mut model = self.session.model.borrow_mut();
         self.figures.acked += model.newly_acked();
-        judge_recovery(&mut model, recovered, &mut tally)?;
+        let remainder = guarantee::judge(&mut model, recovered, guarantee, &mut tally)?;
         self.world
             .with_disk(|disk| covered::check_opened(disk, model.accepted, &mut tally))?;
         let sizes = self.world.with_disk(|disk| {
@@ -255,10 +289,15 @@ impl Runner<'_> {
         });
         // A file that nobody had open may have got shorter since the open looked at it.
         let forgotten = Fault::WritebackErrorForgotten;
-        if self.world.with_disk(|disk| disk.counts().faults(forgotten)) > 0 {
-            return Ok(());
+        if self.world.with_disk(|disk| disk.counts().faults(forgotten)) == 0 {
+            listing::check_sizes(&recovered.segments, &sizes, recovered.total_bytes)?;
         }
-        listing::check_sizes(&recovered.segments, &sizes, recovered.total_bytes)
+        drop((model, tally));
+        self.medium_was_judged(before);
+        if let Some(class) = guarantee.class.filter(|_| guarantee.is_fresh) {
+            self.count(class, remainder);
+        }
+        Ok(())
     }
 
     /// Lets the clients work.
@@ -342,6 +381,7 @@ impl Runner<'_> {
     fn excuses(&self) -> Excuses {
         Excuses {
             disk: self.world.disk_is_to_blame(),
+            damage: self.world.is_damaged(),
             close: false,
         }
     }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Ratio;
-use crate::disk::Knobs;
+use crate::disk::{Knobs, Media};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 use crate::text::serde_as_text;
@@ -15,6 +15,7 @@ use crate::text::serde_as_text;
 pub mod generate;
 pub mod keys;
 pub mod legacy;
+pub mod media;
 pub mod probe;
 mod profiles;
 mod snapshots;
@@ -47,6 +48,9 @@ pub struct Scenario {
     pub legacy: Option<Legacy>,
     /// What the disk may do.
     pub disk: Knobs,
+    /// What its medium does that no disk may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
     /// One after the other, on the same disk.
     #[serde(rename = "life")]
     pub lives: Vec<Life>,
@@ -148,6 +152,14 @@ impl Scenario {
             .is_some_and(|legacy| legacy.records == 0 || legacy.records_per_file == 0)
         {
             return Err("a legacy log has records, and each of its files has".into());
+        }
+        let has_more = self.legacy.is_some()
+            || self
+                .lives
+                .iter()
+                .any(|life| life.probe.is_some() || life.restore.is_some());
+        if self.media.is_some() && has_more {
+            return Err("damage to the medium goes with no probe, old disk or legacy log".into());
         }
         let is_earlier = |(number, life): (u32, &Life)| {
             let restored = life.restore.unwrap_or(1);

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTail};
 
+use crate::checker::guarantee::is_about_damage;
 use crate::checker::{
     Property, Tally, Violation, closed, covered, ensure, errors, final_failure, listing, one_writer,
 };
 use crate::coverage::{LifePhase, Operation};
-use crate::disk::Disk;
+use crate::disk::{Disk, FaultClass};
 use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
@@ -55,6 +56,8 @@ pub struct Session {
     pub truncations: Cell<u64>,
     /// Clients that follow the log.
     pub following: Following,
+    /// Calls that were refused as the medium had damaged something, by its class.
+    pub damage_reported: RefCell<[u64; FaultClass::COUNT]>,
     /// Reads from a reader since the making of which a truncation has succeeded.
     pub reads_over_truncation: Cell<u64>,
 }
@@ -218,9 +221,15 @@ impl Client<'_> {
             .set(self.session.failed_calls.get() + 1);
         let excuses = errors::Excuses {
             disk: self.world.disk_is_to_blame(),
+            damage: self.world.is_damaged(),
             close: self.model(|model| model.closing > 0),
         };
-        self.tally(|tally| errors::check(what, error, excuses, tally))
+        self.tally(|tally| errors::check(what, error, excuses, tally))?;
+        if is_about_damage(error) {
+            let class = self.world.worst_class().expect("something excuses it");
+            self.session.damage_reported.borrow_mut()[class as usize] += 1;
+        }
+        Ok(())
     }
 
     /// What an error says about all later calls.
@@ -319,7 +328,13 @@ impl Client<'_> {
     /// The log has said that everything up to `lsn` is durable.
     fn acknowledged(&self, lsn: u64) -> Result<Flow, Violation> {
         self.check_covered(lsn)?;
-        self.model(|model| model.acknowledge(lsn));
+        let is_sound = self.world.with_disk(|disk| disk.is_sound());
+        self.model(|model| {
+            model.acknowledge(lsn);
+            if is_sound {
+                model.sure = model.acked;
+            }
+        });
         self.tally(|tally| tally.evaluated(Property::Watermark));
         let durable = self.wal.durable_lsn().as_u64();
         ensure(Property::Watermark, durable >= lsn, || {

@@ -14,7 +14,7 @@ use crate::checker::{Tally, Violation, truncation};
 use crate::choice::{Choices, Purpose, Stream};
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{
-    Call, CallKind, Disk, Fate, Fault, Gate, Ino, Knobs, Mode, Place, SimVfs, Written,
+    Call, CallKind, Disk, Fate, Fault, FaultClass, Gate, Ino, Knobs, Mode, Place, SimVfs, Written,
 };
 use crate::ledger::Ledger;
 use crate::scenario::{Counted, CrashPoint, Phase};
@@ -119,6 +119,7 @@ impl World {
         let faults_before = self.with_disk(|disk| {
             disk.refuse_space(0);
             disk.make_room();
+            disk.begin_media_life(life);
             faults_of_calls(disk)
         });
         let mut watch = self.warden.lock();
@@ -152,6 +153,16 @@ impl World {
     pub fn disk_is_to_blame(&self) -> bool {
         let before = self.warden.lock().faults_before;
         self.with_disk(|disk| disk.mode() != Mode::ReadWrite || faults_of_calls(disk) > before)
+    }
+
+    /// Whether the medium has damaged something that was not judged yet.
+    pub fn is_damaged(&self) -> bool {
+        self.worst_class().is_some()
+    }
+
+    /// The weakest class of what it has damaged.
+    pub fn worst_class(&self) -> Option<FaultClass> {
+        self.with_disk(|disk| disk.incidents().iter().map(|one| one.class).max())
     }
 
     /// Counts the calls that change the disk while `open` opens the log a second time.
@@ -240,6 +251,20 @@ fn faults_of_calls(disk: &mut Disk) -> u64 {
         Fault::GarbageTail,
         Fault::SyncOutrun,
         Fault::MisalignedBuffered,
+        Fault::UnitDamage,
+        Fault::FlushLie,
+        Fault::DirFlushLie,
+        Fault::FlushLost,
+        Fault::BitRot,
+        Fault::LostWrite,
+        Fault::MisdirectedWithin,
+        Fault::MisdirectedOther,
+        Fault::MisdirectedRead,
+        Fault::FileDropped,
+        Fault::FileDuplicated,
+        Fault::FilesSwapped,
+        Fault::FileZeroed,
+        Fault::FileRenamed,
     ];
     let counts = disk.counts();
     let reasons = Fault::ALL.iter().filter(|fault| !harmless.contains(fault));

@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 
 use seawall::Error;
 
+use super::guarantee::is_about_damage;
 use super::{Property, Tally, Violation};
 
 /// What may make a call fail that nobody has to refuse.
@@ -17,9 +18,21 @@ use super::{Property, Tally, Violation};
 pub struct Excuses {
     /// The disk has failed a call of the log in this life.
     pub disk: bool,
+    /// The medium has damaged something that a sync had covered.
+    pub damage: bool,
     /// Somebody else's close has succeeded or is under way.
     pub close: bool,
 }
+
+/// Calls that read nothing.
+const WRITERS: [&str; 6] = [
+    "append",
+    "append_batch",
+    "append_durable",
+    "sync",
+    "wait_durable",
+    "close",
+];
 
 /// Checks an error of a call that should have succeeded but for these excuses.
 ///
@@ -44,6 +57,8 @@ pub fn check(
         | Error::Poisoned { .. }
         | Error::DirectIoRefused { .. } => excuses.disk,
         Error::Closed => excuses.close,
+        // Whoever only writes has no reason to look.
+        damage if is_about_damage(damage) && excuses.damage && !WRITERS.contains(&what) => true,
         Error::Corrupt { .. } | Error::Foreign { .. } | Error::Version { .. } => {
             let story = format!(
                 "{what} calls the log damaged, which it is not: {}",

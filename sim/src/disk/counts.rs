@@ -119,6 +119,42 @@ named_enum! {
         LenIntermediate = "len-intermediate",
         /// A power cut left stale bytes in a never-synced tail.
         GarbageTail = "garbage-tail",
+        /// A power cut damaged a unit that something was pending in.
+        UnitDamage = "unit-damage",
+        /// A sync of a file said `Ok` and left something pending. Unlike a lie, the checkers know.
+        FlushLie = "flush-lie",
+        /// The same of a directory.
+        DirFlushLie = "dir-flush-lie",
+        /// Something was lost that such a sync had covered.
+        FlushLost = "flush-lost",
+        /// A bit of synced bytes flipped.
+        BitRot = "bit-rot",
+        /// A read met a sector that can't be read.
+        LatentSector = "latent-sector",
+        /// A write was lost.
+        LostWrite = "lost-write",
+        /// A write went to another place of its file.
+        MisdirectedWithin = "misdirected-within",
+        /// A write went to another file.
+        MisdirectedOther = "misdirected-other",
+        /// A read gave what is in another place.
+        MisdirectedRead = "misdirected-read",
+        /// A file was gone.
+        FileDropped = "file-dropped",
+        /// A file was there twice.
+        FileDuplicated = "file-duplicated",
+        /// Two files had changed their names.
+        FilesSwapped = "files-swapped",
+        /// A file was all zeros.
+        FileZeroed = "file-zeroed",
+        /// A file had another name.
+        FileRenamed = "file-renamed",
+        /// A call at an open met a read-only file system.
+        ReadOnlyAtOpen = "read-only-at-open",
+        /// A listing at an open was denied.
+        ListingDenied = "listing-denied",
+        /// An open of a file at an open was denied.
+        OpenDenied = "open-denied",
         /// A sync of a file did nothing and said `Ok`.
         LieFileSync = "lie-file-sync",
         /// A sync of a directory did nothing and said `Ok`.

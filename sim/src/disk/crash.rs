@@ -25,6 +25,7 @@ impl Disk {
         let chosen = plan.choose_atoms(self, stream);
         let mut lossy = chosen.iter().any(|&kept| !kept);
         let had_atoms = !chosen.is_empty();
+        self.cut_names(&chosen);
         for atom in self.atoms.take(&chosen) {
             self.apply_durably(&atom);
         }
@@ -45,8 +46,15 @@ impl Disk {
                 continue;
             };
             if file.may_differ() {
+                let hit = self.media.hit(file, self.knobs.atomic_unit, stream);
                 let durable = plan.sample_ordered(ino, file, &self.knobs, &mut self.counts, stream);
-                lossy |= file.restart(durable);
+                if file.restart(durable) {
+                    lossy = true;
+                    self.media.lost(ino, &mut self.counts);
+                }
+                if let Some(hit) = hit {
+                    self.media.damage(ino, file, hit, &mut self.counts, stream);
+                }
             } else {
                 file.restart_unchanged();
             }
@@ -57,6 +65,7 @@ impl Disk {
         {
             self.flip(ino, offset, mask);
         }
+        self.media.restart();
         self.generation += 1;
         self.fds.clear();
         self.free_fds.clear();

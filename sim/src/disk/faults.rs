@@ -38,6 +38,9 @@ impl Disk {
         if stream.happens(self.faults.read_error) && self.counts.fire(Fault::ReadError) {
             return Err(Errno::EIO);
         }
+        if let Some(result) = self.misplace_read(fd, offset, buf) {
+            return result;
+        }
         let open = *self.fd(fd);
         if stream.happens(self.faults.evict) {
             let end = offset.saturating_add(buf.len() as u64);
@@ -66,6 +69,9 @@ impl Disk {
     ) -> Result<usize, Errno> {
         self.maybe_interrupt(stream)?;
         self.maybe_lose(stream);
+        if let Some(count) = self.misplace_write(fd, offset, data) {
+            return Ok(count);
+        }
         let direct = self.fd(fd).direct;
         let is_refused = self.take_refusal();
         if is_refused || self.draw_write_fault(stream) {
@@ -129,7 +135,13 @@ impl Disk {
         if pending && works && stream.happens(self.faults.sync_error) && self.counts.fire(fault) {
             return Err(self.fail_sync(fd, stream));
         }
-        self.sync_until(fd, names, called)
+        let ino = self.ino(fd);
+        if works && self.lies_about(ino, stream) {
+            return Ok(());
+        }
+        self.sync_until(fd, names, called)?;
+        self.told_the_truth(ino);
+        Ok(())
     }
 
     pub(super) fn faulty_set_len(
@@ -179,6 +191,7 @@ impl Disk {
         self.maybe_interrupt(stream)?;
         self.maybe_lose(stream);
         self.maybe_forget(path, stream);
+        self.refuse_open(how)?;
         if stream.happens(self.faults.metadata_error) {
             let creates = matches!(how, OpenHow::CreateNew { .. });
             if creates && stream.happens(HALF) {
@@ -254,7 +267,13 @@ impl Disk {
                 return Err(Errno::EIO);
             }
         }
-        self.sync_dir(path)
+        let dir = self.resolve(path)?;
+        if works && self.lies_about(dir, stream) {
+            return Ok(());
+        }
+        self.sync_dir(path)?;
+        self.told_the_truth(dir);
+        Ok(())
     }
 
     /// Whether this call is one of those that find no space.

@@ -69,6 +69,7 @@ impl Disk {
         let count = (granted.min(end) - offset) as usize;
         let seq = self.next_seq();
         self.file_mut(fd.ino).write(seq, offset, &data[..count]);
+        self.heal_sectors(fd.ino, offset, count);
         Ok(count)
     }
 
@@ -192,7 +193,7 @@ impl Disk {
 
     // Source: open(2), NOTES, O_DIRECT: the logical block size of the storage is what matters; and
     // __iomap_dio_rw in fs/iomap/direct-io.c of Linux: `(pos | length)` must be aligned.
-    fn check_alignment(&mut self, fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
+    pub(super) fn check_alignment(&mut self, fd: Fd, offset: u64, len: usize) -> Result<(), Errno> {
         let alignment = u64::from(self.knobs.direct_alignment);
         if !fd.direct || (offset | len as u64).is_multiple_of(alignment) {
             return Ok(());

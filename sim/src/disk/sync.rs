@@ -288,6 +288,7 @@ impl Disk {
         // What was written is any part of what was pending, in whole units.
         let plan = Plan::independent(stream);
         let durable = plan.sample_whole_units(ino, self.file(ino), &self.knobs, stream);
+        self.forgot_pending(ino);
         let file = self.file_mut(ino);
         file.fail_clean(durable, revert_cache);
         file.sync_failures += 1;

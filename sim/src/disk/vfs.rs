@@ -167,7 +167,10 @@ impl Shared {
             state.disk.counts.call(call.kind);
             extent.map(|extent| match state.disk.mode() {
                 Mode::ShutDown => Err(Errno::EIO),
-                _ => body(state, extent),
+                _ => match state.disk.media_call(call.kind) {
+                    Some(errno) => Err(errno),
+                    None => body(state, extent),
+                },
             })
         });
         let result = match &done {

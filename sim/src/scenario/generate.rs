@@ -10,6 +10,7 @@ use crate::seed::Seed;
 
 use super::keys::{self, Encryption};
 use super::legacy;
+use super::media;
 use super::profiles;
 use super::snapshots;
 use super::step::{Counted, CrashPoint, End, How, Op, Phase};
@@ -73,12 +74,14 @@ pub fn generate(seed: Seed, setting: Setting) -> Scenario {
         without_crashes: false,
         legacy: None,
         disk,
+        media: None,
         lives,
     };
     profiles::add(&mut scenario, setting.profile, shape);
     keys::add(&mut scenario, setting.encryption, shape);
     legacy::add(&mut scenario, shape);
     snapshots::add(&mut scenario, shape);
+    media::add(&mut scenario, shape);
     scenario
 }
 

@@ -5,7 +5,6 @@ use seawall::{Error, Lsn};
 use super::{Client, Flow};
 use crate::checker::holds::name_of;
 use crate::checker::{Property, Violation, ensure};
-use crate::model::HoldView;
 
 impl Client<'_> {
     pub(super) fn set_hold(&self, lsn: u64) -> Result<Flow, Violation> {
@@ -66,8 +65,10 @@ impl Client<'_> {
 
     fn end_hold(&self, value: Option<u64>) -> Result<(), Violation> {
         self.tally(|tally| tally.evaluated(Property::Holds));
-        let view = HoldView::became(value);
-        self.model(|model| model.holds.insert(self.index as u16, view));
+        self.model(|model| {
+            let view = model.holds.entry(self.index as u16).or_default();
+            view.became(value);
+        });
         self.look_at_hold()
     }
 

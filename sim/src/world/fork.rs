@@ -14,7 +14,7 @@ use crate::sched::clock::VirtualClock;
 
 pub mod damage;
 pub mod forge;
-mod layout;
+pub(crate) mod layout;
 mod newer;
 mod plain;
 

@@ -22,20 +22,20 @@ pub(super) const FLAG_SEALED: u8 = 2;
 
 /// A segment file as a forger sees it.
 #[derive(Clone)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     pub(super) path: PathBuf,
     pub(super) bytes: Vec<u8>,
-    pub(super) header: SegmentHeader,
-    pub(super) frames: Vec<Frame>,
+    pub(crate) header: SegmentHeader,
+    pub(crate) frames: Vec<Frame>,
 }
 
 /// A frame whose checksums hold for its place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    pub(super) offset: usize,
+pub(crate) struct Frame {
+    pub(crate) offset: usize,
     /// Its length, padding included.
-    pub(super) len: usize,
-    pub(super) header: FrameHeader,
+    pub(crate) len: usize,
+    pub(crate) header: FrameHeader,
 }
 
 /// The segments of a disk, oldest first, but for files that are none.
@@ -62,11 +62,16 @@ pub(super) fn path_of(header: &SegmentHeader) -> PathBuf {
 }
 
 impl Segment {
-    pub(super) fn of(path: PathBuf, bytes: Vec<u8>) -> Option<Segment> {
+    pub(crate) fn of(path: PathBuf, bytes: Vec<u8>) -> Option<Segment> {
         let name = path.file_name()?.to_str()?;
         if !name.starts_with("seg-") {
             return None;
         }
+        Segment::parse(path, bytes)
+    }
+
+    /// The same of a file whatever its name.
+    pub(crate) fn parse(path: PathBuf, bytes: Vec<u8>) -> Option<Segment> {
         let header = SegmentHeader::decode(&bytes).ok()?;
         let mut frames = Vec::new();
         let block = header.block_bytes as usize;

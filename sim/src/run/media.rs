@@ -1,0 +1,206 @@
+//! What a run knows of its medium: from what happened there to what the log still owes.
+//!
+//! What happened says where, and what was there before. What records that were is read from it by the
+//! format, and so is what the disk says of them: a promise that is still there binds the log, however it
+//! came to lose what was promised.
+
+use std::path::PathBuf;
+
+use seawall::Error;
+
+use super::Runner;
+use super::probe::is_same;
+use crate::checker::guarantee::{self, Guarantee, Place, Remainder};
+use crate::checker::{Property, Violation, ensure};
+use crate::disk::{Entry, Fault, FaultClass, Image, Incident};
+use crate::trace;
+use crate::world::fork::layout::Segment;
+
+/// What there was before an open.
+pub(super) struct Before {
+    image: Image,
+    incidents: usize,
+}
+
+impl Runner<'_> {
+    /// The disk before an open, where the medium may do something; else nobody asks.
+    pub(super) fn disk_before(&self) -> Option<Before> {
+        let is_watched = self.scenario.media.is_some();
+        is_watched.then(|| {
+            self.world.with_disk(|disk| Before {
+                image: disk.image(),
+                incidents: disk.incidents().len(),
+            })
+        })
+    }
+
+    /// What the log owes now; `before` is the disk before the open that is judged.
+    pub(super) fn guarantee(&self, before: Option<&Before>) -> Guarantee {
+        let sure = self.session.model.borrow().sure;
+        let Some(before) = before else {
+            return Guarantee::whole();
+        };
+        self.world.with_disk(|disk| {
+            let incidents = disk.incidents();
+            let Some(class) = incidents.iter().map(|one| one.class).max() else {
+                return Guarantee::whole();
+            };
+            let at_risk = |one: &Incident| first_at_risk(one, sure);
+            let first = incidents.iter().map(at_risk).min().unwrap_or(u64::MAX);
+            let is_in_bytes = incidents.iter().all(|one| one.class == FaultClass::Rot);
+            let places = incidents.iter().filter_map(|one| {
+                let path = disk.path_of(one.ino)?;
+                let end = one.range.1;
+                Some(Place { path, end })
+            });
+            let unreadable = incidents
+                .iter()
+                .filter(|one| one.fault == Fault::LatentSector);
+            let unreadable = unreadable.filter_map(|one| disk.path_of(one.ino));
+            Guarantee {
+                class: Some(class),
+                keeps: (first - 1).max(vouched(&before.image, incidents)),
+                may_refuse: class != FaultClass::UnitDamage || first < u64::MAX,
+                is_fresh: incidents.iter().any(|one| !one.is_judged),
+                unreadable: unreadable.collect(),
+                places: is_in_bytes.then(|| places.collect()),
+            }
+        })
+    }
+
+    /// An open moves what nothing vouches for to another file, and drops it where it was: where a flush
+    /// lies meanwhile, that may be lost, however well it was synced before. To be called when it has
+    /// judged what was there.
+    pub(super) fn moved_what_is_unproven(&self, before: Option<&Before>) {
+        let Some(before) = before else {
+            return;
+        };
+        if !self.world.with_disk(|disk| disk.is_sound()) {
+            let mut model = self.session.model.borrow_mut();
+            model.sure = model.sure.min(vouched(&before.image, &[]));
+        }
+    }
+
+    /// Counts and tells what became of a log with something in its medium's past.
+    pub(super) fn count(&mut self, class: FaultClass, remainder: Remainder) {
+        self.figures.media[class as usize][remainder as usize] += 1;
+        trace::line(|| format!("after {class} the log is {remainder}"));
+        trace::mix(class as u64 * 8 + remainder as u64);
+    }
+
+    /// What had happened before the open was judged: strictness goes on from here.
+    pub(super) fn medium_was_judged(&self, before: Option<&Before>) {
+        let is_sound = self.world.with_disk(|disk| {
+            disk.settle_incidents(before.map_or(0, |before| before.incidents));
+            disk.is_sound()
+        });
+        let mut model = self.session.model.borrow_mut();
+        let settled = model.settled();
+        model.sure = match is_sound {
+            true => settled,
+            false => model.sure.min(settled),
+        };
+    }
+
+    /// An open was refused by an error that the damage explains. Where the medium stays as it is, so
+    /// does the error, and the run is over.
+    pub(super) fn detected(
+        &mut self,
+        guarantee: &Guarantee,
+        error: &Error,
+        is_open: bool,
+        before: Option<&Before>,
+    ) -> Result<(), Violation> {
+        {
+            let model = self.session.model.borrow();
+            let mut tally = self.session.tally.borrow_mut();
+            guarantee::check_refusal(&model, guarantee, error, &mut tally)?;
+        }
+        if !is_open {
+            self.check_unchanged(before)?;
+        }
+        let class = guarantee.class.expect("something explains the error");
+        self.count(class, Remainder::Detected);
+        self.is_over = self.world.with_disk(|disk| {
+            disk.forget_transient_incidents();
+            !disk.incidents().is_empty()
+        });
+        Ok(())
+    }
+
+    /// The file system had refused something while the log was opened, and so the open failed.
+    pub(super) fn refused(&mut self, before: Option<&Before>) -> Result<(), Violation> {
+        self.check_unchanged(before)?;
+        self.count(FaultClass::Refusal, Remainder::Detected);
+        Ok(())
+    }
+
+    fn check_unchanged(&self, before: Option<&Before>) -> Result<(), Violation> {
+        let before = before.expect("the medium is watched");
+        let (after, is_new) = self.world.with_disk(|disk| {
+            let is_new = disk.incidents().len() > before.incidents;
+            (disk.image(), is_new)
+        });
+        // What happened meanwhile was not the log's work.
+        let is_right = is_new || is_same(&before.image, &after);
+        ensure(Property::Guarantee, is_right, || {
+            "an open that was refused has changed the log's files".into()
+        })
+    }
+}
+
+/// The first LSN that an incident may have taken from a log that does not notice; `u64::MAX` for none.
+fn first_at_risk(incident: &Incident, sure: u64) -> u64 {
+    if incident.is_judged {
+        return u64::MAX;
+    }
+    match incident.fault {
+        Fault::FlushLost => return sure + 1,
+        // What can't be read is never taken for what is not there.
+        Fault::LatentSector | Fault::FileDuplicated => return u64::MAX,
+        _ => {}
+    }
+    let (from, to) = incident.range;
+    let Some(segment) = segment_before(incident) else {
+        return u64::MAX;
+    };
+    let block = u64::from(segment.header.block_bytes);
+    if from < block {
+        return segment.header.first_lsn.as_u64();
+    }
+    let mut frames = segment.frames.iter();
+    let hit = frames
+        .find(|frame| ((frame.offset + frame.len) as u64) > from && (frame.offset as u64) < to);
+    hit.map_or(u64::MAX, |frame| frame.header.first_lsn.as_u64())
+}
+
+/// The highest LSN that anything on the disk says was durable. A promise is true wherever it stands,
+/// but it binds only who could read it.
+fn vouched(image: &Image, incidents: &[Incident]) -> u64 {
+    let misread = incidents.iter().filter(|one| one.is_transient());
+    let misread: Vec<_> = misread
+        .filter_map(|one| Some((segment_before(one)?.header, one.range)))
+        .collect();
+    let files = image.entries.iter();
+    let segments = files.filter_map(|(path, entry)| match entry {
+        Entry::File(bytes) => Segment::of(path.into(), bytes.clone()),
+        Entry::Dir => None,
+    });
+    let promises = segments.flat_map(|segment| {
+        let header = segment.header;
+        let is_seen = |offset: usize| {
+            let mut here = misread.iter().filter(|(its, _)| *its == header);
+            here.all(|(_, (from, to))| !(*from..*to).contains(&(offset as u64)))
+        };
+        let frames = segment.frames.iter().filter(|frame| is_seen(frame.offset));
+        let mut promises: Vec<_> = frames.map(|frame| frame.header.durable_lsn).collect();
+        promises.push(header.durable_lsn);
+        promises
+    });
+    promises.map(|lsn| lsn.as_u64()).max().unwrap_or(0)
+}
+
+/// The segment that a file was before something happened to it.
+fn segment_before(incident: &Incident) -> Option<Segment> {
+    Segment::parse(PathBuf::new(), incident.before.clone())
+}
