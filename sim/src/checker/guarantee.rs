@@ -120,7 +120,11 @@ pub fn judge(
     lsn::check_recovered(recovered, tally)?;
     let last = recovered.next_lsn - 1;
     let settled = model.settled();
-    let keeps = settled.min(guarantee.keeps);
+    // Of a log that was truncated up to there nothing is left: a new one begins.
+    let keeps = match settled.min(guarantee.keeps) {
+        keeps if keeps < model.low_water.possible => 0,
+        keeps => keeps,
+    };
     tally.evaluated(Property::Guarantee);
     ensure(Property::Guarantee, last >= keeps, || {
         format!(
