@@ -207,8 +207,7 @@ impl Disk {
             (MediaKind::NoListing, CallKind::ReadDir) => (Fault::ListingDenied, denial(refusal)),
             _ => return None,
         };
-        self.counts.fault(fault);
-        Some(errno)
+        self.counts.fire(fault).then_some(errno)
     }
 
     /// Refuses to open a file that is there: on a read-only file system to write to it; where opens
@@ -226,8 +225,10 @@ impl Disk {
             }
             _ => return Ok(()),
         };
-        self.counts.fault(fault);
-        Err(errno)
+        match self.counts.fire(fault) {
+            true => Err(errno),
+            false => Ok(()),
+        }
     }
 
     /// How a file began before it was damaged there, if it was.
@@ -255,11 +256,6 @@ impl Disk {
         let file = self.file_mut(ino);
         file.dur.put(offset, bytes);
         file.cur.put(offset, bytes);
-    }
-
-    fn happened(&mut self, fault: Fault, ino: Ino, range: (u64, u64), before: Vec<u8>) {
-        self.counts.fault(fault);
-        self.media.happened(fault, ino, range, before);
     }
 }
 

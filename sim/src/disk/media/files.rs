@@ -33,49 +33,56 @@ impl Disk {
         let (key, ino) = stream.pick(&files).clone();
         let before = self.file(ino).dur.stored().to_vec();
         let range = (0, before.len() as u64);
+        let at = match kind {
+            MediaKind::DuplicateFile | MediaKind::RenameFile => Some(self.neighbour(&key, stream)?),
+            _ => None,
+        };
+        let others: Vec<_> = files.iter().filter(|(_, other)| *other != ino).collect();
+        let other = match kind {
+            MediaKind::SwapFiles if others.is_empty() => return None,
+            MediaKind::SwapFiles => Some((*stream.pick(&others)).clone()),
+            _ => None,
+        };
         let fault = match kind {
-            MediaKind::DropFile => {
-                self.bind(&key, None);
-                self.used -= self.file(ino).charged;
-                self.inodes[ino.0 as usize] = Inode::Gone;
-                Fault::FileDropped
-            }
-            MediaKind::DuplicateFile => {
-                let at = self.neighbour(&key, stream)?;
+            MediaKind::DropFile => Fault::FileDropped,
+            MediaKind::DuplicateFile => Fault::FileDuplicated,
+            MediaKind::SwapFiles => Fault::FilesSwapped,
+            MediaKind::ZeroFile => Fault::FileZeroed,
+            _ => Fault::FileRenamed,
+        };
+        if !self.counts.fire(fault) {
+            return Some(());
+        }
+        match (at, other) {
+            (Some(at), _) if kind == MediaKind::DuplicateFile => {
                 let copy = Ino(self.inodes.len() as u32);
                 self.used += self.file(ino).charged;
                 self.inodes.push(self.inodes[ino.0 as usize].clone());
                 self.bind(&at, Some(copy));
-                Fault::FileDuplicated
             }
-            MediaKind::SwapFiles => {
-                let others: Vec<_> = files.iter().filter(|(_, other)| *other != ino).collect();
-                if others.is_empty() {
-                    return None;
-                }
-                let (other_key, other) = (*stream.pick(&others)).clone();
+            (Some(at), _) => {
+                self.bind(&key, None);
+                self.bind(&at, Some(ino));
+            }
+            (None, Some((other_key, other))) => {
                 self.bind(&key, Some(other));
                 self.bind(&other_key, Some(ino));
                 let before = self.file(other).dur.stored().to_vec();
                 let range = (0, before.len() as u64);
-                self.media
-                    .happened(Fault::FilesSwapped, other, range, before);
-                Fault::FilesSwapped
+                self.media.happened(fault, other, range, before);
             }
-            MediaKind::ZeroFile => {
+            (None, None) if kind == MediaKind::DropFile => {
+                self.bind(&key, None);
+                self.used -= self.file(ino).charged;
+                self.inodes[ino.0 as usize] = Inode::Gone;
+            }
+            (None, None) => {
                 let file = self.file_mut(ino);
                 file.cur.zero(0, range.1);
                 file.dur.zero(0, range.1);
-                Fault::FileZeroed
             }
-            _ => {
-                let at = self.neighbour(&key, stream)?;
-                self.bind(&key, None);
-                self.bind(&at, Some(ino));
-                Fault::FileRenamed
-            }
-        };
-        self.happened(fault, ino, range, before);
+        }
+        self.media.happened(fault, ino, range, before);
         Some(())
     }
 

@@ -33,14 +33,15 @@ impl Disk {
             }
             false => self.file(ino).is_pending(),
         };
-        if is_pending {
-            self.counts.fault(match self.is_dir(ino) {
-                true => Fault::DirFlushLie,
-                false => Fault::FlushLie,
-            });
+        let fault = match self.is_dir(ino) {
+            true => Fault::DirFlushLie,
+            false => Fault::FlushLie,
+        };
+        let lies = is_pending && self.counts.fire(fault);
+        if lies {
             self.media.lies.insert(ino, self.seq);
         }
-        is_pending
+        lies
     }
 
     /// A sync has told the truth.
@@ -77,8 +78,7 @@ impl Disk {
 impl MediaState {
     /// Something of a file or directory was lost: an incident, where a lie had covered it.
     pub(in crate::disk) fn lost(&mut self, ino: Ino, counts: &mut Counts) {
-        if self.lies.remove(&ino).is_some() {
-            counts.fault(Fault::FlushLost);
+        if self.lies.remove(&ino).is_some() && counts.fire(Fault::FlushLost) {
             self.happened(Fault::FlushLost, ino, (u64::MAX, u64::MAX), Vec::new());
         }
     }
@@ -125,7 +125,7 @@ impl MediaState {
         for unit in hit.units {
             let from = unit * hit.unit_bytes;
             let end = file.cur.len().min(from + hit.unit_bytes);
-            if from >= end {
+            if from >= end || !counts.fire(Fault::UnitDamage) {
                 continue;
             }
             let mut bytes = vec![0; (end - from) as usize];
@@ -140,7 +140,6 @@ impl MediaState {
             }
             file.cur.put(from, &bytes);
             file.dur.put(from, &bytes);
-            counts.fault(Fault::UnitDamage);
             self.happened(Fault::UnitDamage, ino, (from, end), hit.before.clone());
         }
     }

@@ -58,7 +58,10 @@ impl Disk {
             MediaKind::MisdirectWithin => Fault::MisdirectedWithin,
             _ => Fault::MisdirectedOther,
         };
-        self.happened(fault, ino, (offset, end), before);
+        if !self.counts.fire(fault) {
+            return None;
+        }
+        self.media.happened(fault, ino, (offset, end), before);
         if let Some((ino, at, len)) = victim {
             let before = self.file(ino).dur.stored().to_vec();
             self.overwrite(ino, at, &data[..len]);
@@ -133,9 +136,12 @@ impl Disk {
         self.file(from).cur.copy(at, &mut other);
         if other != buf {
             self.media.plan.events.remove(index);
+        }
+        if other != buf && self.counts.fire(Fault::MisdirectedRead) {
             let before = self.file(ino).cur.stored().to_vec();
             let range = (offset, offset + count as u64);
-            self.happened(Fault::MisdirectedRead, ino, range, before);
+            self.media
+                .happened(Fault::MisdirectedRead, ino, range, before);
             buf.copy_from_slice(&other);
         }
         Some(Ok(count))

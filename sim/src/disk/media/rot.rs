@@ -26,10 +26,12 @@ impl Disk {
             self.media.plan.events.remove(index);
             let before = self.file(ino).dur.stored().to_vec();
             match event.kind {
+                MediaKind::Flip if !self.counts.fire(Fault::BitRot) => {}
                 MediaKind::Flip => {
                     let byte = before[offset as usize] ^ 1 << stream.below(8);
                     self.overwrite(ino, offset, &[byte]);
-                    self.happened(Fault::BitRot, ino, (offset, offset + 1), before);
+                    let range = (offset, offset + 1);
+                    self.media.happened(Fault::BitRot, ino, range, before);
                 }
                 _ => {
                     let sector = offset / SECTOR;
@@ -87,7 +89,9 @@ impl Disk {
         let Some(&(_, sector)) = self.media.bad.range(sectors).next() else {
             return Ok(len);
         };
-        self.counts.fault(Fault::LatentSector);
+        if !self.counts.fire(Fault::LatentSector) {
+            return Ok(len);
+        }
         match (sector * SECTOR).checked_sub(offset) {
             None | Some(0) => Err(Errno::EIO),
             Some(before) => Ok(before as usize),
