@@ -44,6 +44,7 @@ numbers! {
     EFBIG = 27, "The file would be too large.";
     ENOSPC = 28, "No space left on the device.";
     EROFS = 30, "The file system is read-only.";
+    ENOLCK = 37, "There are no locks left.";
     ENOTEMPTY = 39, "The directory is not empty.";
     EOPNOTSUPP = 95, "The file system can't do this.";
     EDQUOT = 122, "The disk quota is used up.";

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use seawall::env::vfs::OpenHow;
+use seawall::env::vfs::{Metadata, OpenHow};
 
 use crate::choice::{Ratio, Stream};
 
@@ -179,7 +179,22 @@ impl Disk {
 
     pub(super) fn faulty_lock(&mut self, fd: FdId, stream: &mut Stream) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
+        if stream.happens(self.faults.metadata_error) && self.counts.fire(Fault::MetadataError) {
+            return Err(Errno::ENOLCK);
+        }
         self.try_lock(fd)
+    }
+
+    pub(super) fn faulty_metadata(
+        &mut self,
+        path: &Path,
+        stream: &mut Stream,
+    ) -> Result<Metadata, Errno> {
+        let found = self.metadata(path)?;
+        if stream.happens(self.faults.metadata_error) && self.counts.fire(Fault::MetadataError) {
+            return Err(*stream.pick(&[Errno::EIO, Errno::EACCES]));
+        }
+        Ok(found)
     }
 
     pub(super) fn faulty_open(
@@ -264,7 +279,7 @@ impl Disk {
                 if is_durable {
                     self.sync_dir(path)?;
                 }
-                return Err(Errno::EIO);
+                return Err(*stream.pick(&[Errno::EIO, Errno::EIO, Errno::EINVAL]));
             }
         }
         let dir = self.resolve(path)?;

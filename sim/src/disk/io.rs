@@ -241,7 +241,7 @@ impl Disk {
     }
 
     /// Charges a file for space up to `end`; returns up to where there is space for it.
-    fn charge(&mut self, ino: Ino, end: u64) -> u64 {
+    pub(super) fn charge(&mut self, ino: Ino, end: u64) -> u64 {
         let charged = self.file(ino).charged;
         let wanted = end.next_multiple_of(PAGE);
         if wanted <= charged {

@@ -119,7 +119,7 @@ pub struct Knobs {
     /// Per read: pages that a failed sync lost leave the cache and read as on the disk. 0 to 1:
     /// such pages are rare already.
     pub evict: Ratio,
-    /// An open, create, rename, removal, mkdir or listing fails; a change is done all the same
+    /// An open, create, rename, removal, mkdir, listing, lock or question by path fails; a change is done all the same
     /// every second time. 0 to 4/100.
     pub metadata_error: Ratio,
     /// How the disk lies, if it does.

@@ -257,7 +257,7 @@ impl Vfs for SimVfs {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let body = |disk: &mut Disk, _: &mut Stream| disk.metadata(path);
+        let body = |disk: &mut Disk, faults: &mut Stream| disk.faulty_metadata(path, faults);
         self.call(CallKind::Metadata, path, body, |metadata| metadata.len)
     }
 

@@ -50,8 +50,10 @@ impl Disk {
         let len = self.file(ino).cur.len().max(end);
         self.check_alignment(*self.fd(fd), offset, data.len())
             .ok()?;
-        self.allocate(fd, offset, data.len() as u64).ok()?;
-        assert_eq!(self.file(ino).cur.len(), len);
+        if self.charge(ino, end) < end {
+            return None;
+        }
+        self.set_len(fd, len).ok()?;
         self.media.plan.events.remove(index);
         let fault = match event.kind {
             MediaKind::LostWrite => Fault::LostWrite,
