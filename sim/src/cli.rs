@@ -25,6 +25,8 @@ macro_rules! say {
     ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
 }
 
+mod sweep;
+
 const EXIT_CODES: &str = "\
 Exit codes:
     0  passed
@@ -47,7 +49,8 @@ Examples:
   cargo sim replay 0x1f --trace       one seed again, with everything that happened
   cargo sim replay sim-failures/0x1f.toml
   cargo sim mutants                   every mistake in sim/mutants
-  cargo sim mutants b08 b25 --seeds 100000";
+  cargo sim mutants b08 b25 --seeds 100000
+  cargo sim sweep --only plain        every bit, sector and write of a small log, damaged";
 
 /// Runs the seawall log on a simulated disk under a seeded scheduler, with crashes.
 #[derive(Parser)]
@@ -65,6 +68,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
     Mutants(MutantsArgs),
+    /// Damage every bit, sector and write of a small log, one at a time: nothing wrong may be shown.
+    Sweep(sweep::SweepArgs),
 }
 
 #[derive(Args)]
@@ -197,6 +202,7 @@ impl Cli {
             Command::Run(args) => run_campaign(&args),
             Command::Replay(args) => replay(&args),
             Command::Mutants(args) => run_mutants(args),
+            Command::Sweep(args) => sweep::run(args),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::disk::{Disk, Ino, Written};
 
 mod book;
 mod keys;
-mod layout;
+pub(crate) mod layout;
 mod plaintext;
 
 pub use book::Size;

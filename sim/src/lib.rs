@@ -17,6 +17,7 @@ pub mod run;
 pub mod scenario;
 pub mod sched;
 pub mod seed;
+pub mod sweep;
 mod text;
 pub mod trace;
 pub mod workload;

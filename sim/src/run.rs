@@ -35,7 +35,7 @@ mod forger;
 mod last;
 mod media;
 mod past;
-mod probe;
+pub(crate) mod probe;
 
 use media::Before;
 use past::Past;

@@ -95,9 +95,7 @@ impl World {
             warden,
             ledger,
             vfs,
-            entropy: Arc::new(SimEntropy {
-                stream: Cell::new(choices.stream(Purpose::Entropy, 0)),
-            }),
+            entropy: Arc::new(SimEntropy::new(choices.stream(Purpose::Entropy, 0))),
             choices,
         }
     }
@@ -369,7 +367,7 @@ impl Gate for Warden {
 }
 
 /// Whether a call changes what is on the disk, or what of it is durable.
-fn changes_the_disk(kind: CallKind) -> bool {
+pub(crate) fn changes_the_disk(kind: CallKind) -> bool {
     !matches!(
         kind,
         CallKind::Open
@@ -384,11 +382,18 @@ fn changes_the_disk(kind: CallKind) -> bool {
 }
 
 /// The log's randomness: reproducible, and another for each life.
-struct SimEntropy {
+pub(crate) struct SimEntropy {
     stream: Cell<Stream>,
 }
 
 impl SimEntropy {
+    /// Randomness from this stream.
+    pub(crate) fn new(stream: Stream) -> SimEntropy {
+        SimEntropy {
+            stream: Cell::new(stream),
+        }
+    }
+
     fn lock(&self) -> impl std::ops::DerefMut<Target = Stream> {
         self.stream.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -155,7 +155,7 @@ fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 /// A number of `N` bytes, the lowest first.
-fn number_at<const N: usize>(bytes: &[u8], at: usize) -> u64 {
+pub fn number_at<const N: usize>(bytes: &[u8], at: usize) -> u64 {
     let mut number = [0; 8];
     number[..N].copy_from_slice(&bytes[at..at + N]);
     u64::from_le_bytes(number)

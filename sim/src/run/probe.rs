@@ -30,10 +30,10 @@ use crate::world::fork::damage::inflict;
 const STREAMS: u64 = 3;
 
 /// What an open of a fork showed.
-pub(super) struct Shown {
-    pub(super) found: Found,
-    durable_lsn: u64,
-    segments: Vec<SegmentMeta>,
+pub(crate) struct Shown {
+    pub(crate) found: Found,
+    pub(crate) durable_lsn: u64,
+    pub(crate) segments: Vec<SegmentMeta>,
     total_bytes: u64,
 }
 
@@ -226,7 +226,8 @@ impl Runner<'_> {
     }
 }
 
-fn show(wal: &WalManager) -> Shown {
+/// Reads an open log in every way.
+pub(crate) fn show(wal: &WalManager) -> Shown {
     let (low_water, next_lsn) = (wal.low_water_lsn().as_u64(), wal.next_lsn().as_u64());
     let mut streamed = Vec::new();
     let mut stream_error = None;
@@ -301,7 +302,7 @@ fn verdict(intact: &Shown, damaged: &Result<Shown, Error>) -> Verdict {
 
 /// Whether two images have the same segments. The lock's file may have come, and what was in the
 /// making may have gone.
-pub(super) fn is_same(before: &Image, after: &Image) -> bool {
+pub(crate) fn is_same(before: &Image, after: &Image) -> bool {
     let segments = |image: &Image| -> Vec<(String, Entry)> {
         let entries = image.entries.iter();
         let segments = entries.filter(|(path, _)| path.contains("/seg-"));

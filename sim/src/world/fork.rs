@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seawall::env::Env;
 use seawall::env::entropy::Entropy;
 
-use super::{Cell, SharedLedger, SimEntropy, World};
+use super::{SharedLedger, SimEntropy, World};
 use crate::choice::{Purpose, Stream};
 use crate::disk::{Call, Disk, Fate, Gate, Ino, Knobs, SimVfs, Written};
 use crate::sched::clock::VirtualClock;
@@ -59,9 +59,7 @@ impl World {
         let faults = self.choices.stream(Purpose::Faults, 0);
         Fork {
             vfs: SimVfs::new(disk, Arc::new(Aside(self.ledger.clone())), faults),
-            entropy: Arc::new(SimEntropy {
-                stream: Cell::new(entropy),
-            }),
+            entropy: Arc::new(SimEntropy::new(entropy)),
         }
     }
 }
