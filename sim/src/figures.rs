@@ -2,6 +2,7 @@
 
 use crate::checker::Tally;
 use crate::checker::guarantee::Remainder;
+use crate::classes;
 use crate::disk::{Counts, FaultClass, Profile};
 use crate::ledger;
 use crate::named::named_enum;
@@ -34,6 +35,8 @@ pub struct Figures {
     pub probes: [u64; Damage::COUNT],
     /// What became of them.
     pub verdicts: [u64; Verdict::COUNT],
+    /// Recoveries that showed everything after something of each class had struck.
+    pub whole: classes::Fired,
     /// What became of logs whose medium broke its word, by class.
     pub media: [[u64; Remainder::COUNT]; FaultClass::COUNT],
     /// Lives that began with an older disk.
@@ -99,6 +102,9 @@ impl Figures {
         self.failed_opens += other.failed_opens;
         self.reshaped += other.reshaped;
         for (into, from) in self.profiles.iter_mut().zip(other.profiles) {
+            *into += from;
+        }
+        for (into, from) in self.whole.iter_mut().zip(other.whole) {
             *into += from;
         }
         for (into, from) in self.cuts.iter_mut().zip(other.cuts) {

@@ -2,6 +2,7 @@
 pub mod campaign;
 pub mod checker;
 pub mod choice;
+pub mod classes;
 pub mod coverage;
 pub mod decoy;
 pub mod disk;

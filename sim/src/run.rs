@@ -6,20 +6,19 @@
 //! after one more cut that loses whatever was not synced.
 
 use std::cell::OnceCell;
-use std::path::Path;
 
 use seawall::{WalConfig, WalManager, WalTuning};
 
 use crate::checker::errors::Excuses;
-use crate::checker::guarantee::{self, Guarantee, Remainder};
+use crate::checker::guarantee::Remainder;
 use crate::checker::{
-    Property, Recovered, Violation, closed, covered, ensure, errors, final_failure, hidden_work,
-    listing, lsn, progress,
+    Property, Violation, closed, covered, ensure, errors, final_failure, hidden_work, lsn, progress,
 };
 use crate::choice::{Choices, Purpose};
+use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::decoy;
-use crate::disk::{Fault, Strategy};
+use crate::disk::Strategy;
 use crate::figures::Figures;
 use crate::ledger::Ledger;
 use crate::legacy;
@@ -29,15 +28,16 @@ use crate::sched::outcome::Outcome;
 use crate::sched::plan::{FrozenStacks, Plan};
 use crate::trace::{self, Recorded};
 use crate::workload::{Client, Seat, Session};
-use crate::world::{LOG_DIR, World};
+use crate::world::World;
 
 mod forger;
 mod last;
 mod media;
+mod opening;
 mod past;
 pub(crate) mod probe;
 
-use media::Before;
+use opening::Opened;
 use past::Past;
 
 /// More scheduling points than any life needs, by far.
@@ -67,6 +67,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         shape: None,
         phase: LifePhase::First,
         past: Past::default(),
+        judged: Default::default(),
         is_over: false,
     };
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
@@ -85,15 +86,10 @@ struct Runner<'a> {
     /// In which phase the next open is.
     phase: LifePhase,
     past: Past,
+    /// What had struck when a recovery was judged last.
+    judged: classes::Fired,
     /// Damage was noticed that stays: there is nothing more to demand of the log.
     is_over: bool,
-}
-
-/// How a life went on after its open.
-enum Opened {
-    Log,
-    Failed,
-    Crashed,
 }
 
 impl Runner<'_> {
@@ -198,106 +194,6 @@ impl Runner<'_> {
         self.world.begin_life(self.figures.lives, self.phase, crash);
         self.world.with_disk(|disk| disk.set_calm(life.calm));
         self.session.model.borrow_mut().begin_life();
-    }
-
-    /// Opens the log and reads it, in one task, since a crash may come at any call of either.
-    fn open(&mut self, life: &Life, wal: &OnceCell<WalManager>) -> Result<Opened, Violation> {
-        let config = config_of(life.log);
-        let env = self.world.env();
-        let keys = self.session.keys.borrow_mut().begin_life(life.key);
-        let is_encrypted = keys.is_some();
-        self.world.ledger(|ledger| {
-            let keys = self.session.keys.borrow();
-            ledger.begin_life(keys.current());
-            for number in keys.kept() {
-                ledger.know(number);
-            }
-        });
-        let shown = OnceCell::new();
-        let operation = self.opening();
-        let before = self.disk_before();
-        let outcome = self.schedule(life, 0, 1, &|_| {
-            self.world.enter(operation);
-            let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
-                .and_then(|opened| show(wal.get_or_init(|| opened)));
-            assert!(shown.set(opened).is_ok(), "the task runs once");
-        });
-        self.world.ledger(|ledger| ledger.check())?;
-        progress::check(&outcome, &mut self.session.tally.borrow_mut())?;
-        let was_refused = self.world.with_disk(|disk| disk.end_refusal());
-        let guarantee = self.guarantee(before.as_ref());
-        self.moved_what_is_unproven(before.as_ref());
-        let Some(shown) = shown.into_inner() else {
-            return Ok(Opened::Crashed);
-        };
-        match shown {
-            Ok(recovered) => {
-                self.judge(&recovered, &guarantee, before.as_ref(), life.log)?;
-                self.world.go_to(LifePhase::Working);
-                self.figures.encrypted += u64::from(is_encrypted);
-                Ok(Opened::Log)
-            }
-            Err(error) => {
-                trace::line(|| format!("the open failed: {}", errors::tell(&error)));
-                if guarantee.explains(&error) {
-                    self.detected(&guarantee, &error, wal.get().is_some(), before.as_ref())?;
-                    return Ok(Opened::Failed);
-                }
-                if was_refused && wal.get().is_none() {
-                    self.refused(before.as_ref())?;
-                }
-                let excuses = self.excuses();
-                let mut tally = self.session.tally.borrow_mut();
-                errors::check("open", &error, excuses, &mut tally)?;
-                Ok(Opened::Failed)
-            }
-        }
-    }
-
-    fn judge(
-        &mut self,
-        recovered: &Recovered,
-        guarantee: &Guarantee,
-        before: Option<&Before>,
-        shape: LogShape,
-    ) -> Result<(), Violation> {
-        self.figures.recoveries += 1;
-        let mut tally = self.session.tally.borrow_mut();
-        tally.evaluated(Property::Opens);
-        if self.shape.is_some_and(|last| last != shape) && !recovered.records.is_empty() {
-            self.figures.reshaped += 1;
-        }
-        self.shape = Some(shape);
-        trace::line(|| {
-            let (low, next) = (recovered.low_water, recovered.next_lsn);
-            format!("recovered lsn {low} up to, not including, {next}")
-        });
-        trace::mix(recovered.next_lsn);
-        let mut model = self.session.model.borrow_mut();
-        self.figures.acked += model.newly_acked();
-        let remainder = guarantee::judge(&mut model, recovered, guarantee, &mut tally)?;
-        self.world
-            .with_disk(|disk| covered::check_opened(disk, model.accepted, &mut tally))?;
-        let sizes = self.world.with_disk(|disk| {
-            let sizes = recovered
-                .segments
-                .iter()
-                .map(|segment| disk.metadata(&segment.path));
-            sizes
-                .map(|found| found.map_or(u64::MAX, |found| found.len))
-                .collect::<Vec<_>>()
-        });
-        // A file that nobody had open may have got shorter since the open looked at it.
-        let forgotten = Fault::WritebackErrorForgotten;
-        if self.world.with_disk(|disk| disk.counts().faults(forgotten)) == 0 {
-            listing::check_sizes(&recovered.segments, &sizes, recovered.total_bytes)?;
-        }
-        drop((model, tally));
-        self.medium_was_judged(before);
-        if let Some(class) = guarantee.class.filter(|_| guarantee.is_fresh) {
-            self.count(class, remainder);
-        }
-        Ok(())
     }
 
     /// Lets the clients work.
@@ -406,14 +302,6 @@ impl Runner<'_> {
         })
     }
 
-    /// What the next open does.
-    fn opening(&self) -> Operation {
-        match self.scenario.legacy.is_some() && !self.is_migrated() {
-            true => Operation::Migrate,
-            false => Operation::Open,
-        }
-    }
-
     /// Ends a life: what the process or the machine had in memory is gone.
     fn crash(&mut self, how: How, strategy: Option<Strategy>) {
         if self.scenario.without_crashes {
@@ -487,17 +375,4 @@ fn config_of(shape: LogShape) -> WalConfig {
             alignment: shape.block as usize,
         },
     }
-}
-
-/// All that an open log shows.
-fn show(wal: &WalManager) -> Result<Recovered, seawall::Error> {
-    Ok(Recovered {
-        records: wal.replay()?,
-        low_water: wal.low_water_lsn().as_u64(),
-        next_lsn: wal.next_lsn().as_u64(),
-        durable_lsn: wal.durable_lsn().as_u64(),
-        segments: wal.list_segments(),
-        total_bytes: wal.total_size_bytes(),
-        holds: wal.holds(),
-    })
 }

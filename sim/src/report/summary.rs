@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::promises;
+use super::{classes, promises};
 use crate::campaign::{Campaign, Summary};
-use crate::checker::guarantee::Remainder;
 use crate::checker::{Class, Property};
-use crate::disk::{CallKind, Fault, FaultClass, Profile, Strategy};
+use crate::disk::{CallKind, Fault, Profile, Strategy};
 use crate::figures::{Figures, Verdict};
 use crate::scenario::Damage;
 use crate::scenario::generate::Setting;
@@ -134,15 +133,7 @@ impl Outcome<'_> {
             |one| one.name(),
             |one| figures.verdicts[one as usize],
         ));
-        for &class in FaultClass::ALL {
-            let counted = figures.media[class as usize];
-            line(list(
-                &format!("class {class}"),
-                Remainder::ALL,
-                |one| one.name(),
-                |one| counted[one as usize],
-            ));
-        }
+        classes::text(figures).into_iter().for_each(&mut line);
         line(checks(summary));
         line(list(
             "calls",
@@ -214,7 +205,7 @@ impl Outcome<'_> {
             "repeated_recoveries": figures.repeated,
             "probes": counts(Damage::ALL, |one| one.name(), |one| figures.probes[one as usize]),
             "damaged_logs": counts(Verdict::ALL, |one| one.name(), |one| figures.verdicts[one as usize]),
-            "classes": classes(figures),
+            "classes": classes::json(figures),
             "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
             "checks_share_of_runs": shares(summary),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
@@ -239,20 +230,6 @@ fn encryption(figures: &Figures) -> Value {
         "scanned_bytes": ledger.scanned,
         "scanned_bytes_on_disk": ledger.scanned_on_disk,
     })
-}
-
-/// What became of logs whose medium broke its word.
-fn classes(figures: &Figures) -> Value {
-    let of = |&class: &FaultClass| {
-        let counted = figures.media[class as usize];
-        let counted = counts(
-            Remainder::ALL,
-            |one| one.name(),
-            |one| counted[one as usize],
-        );
-        (class.name().to_string(), counted)
-    };
-    Value::Object(FaultClass::ALL.iter().map(of).collect())
 }
 
 fn list<T: Copy>(

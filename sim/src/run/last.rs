@@ -2,7 +2,8 @@
 
 use std::cell::OnceCell;
 
-use super::{Opened, Runner};
+use super::Runner;
+use super::opening::Opened;
 use crate::checker::{Property, Violation, ensure};
 use crate::choice::Ratio;
 use crate::disk::{Mode, Strategy};
