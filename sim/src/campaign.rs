@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::checker::{Property, Violation};
-use crate::disk::Lie;
+use crate::disk::{Fault, Lie};
 use crate::figures::Figures;
 use crate::run::run;
 use crate::scenario::Scenario;
@@ -38,6 +38,10 @@ pub struct Campaign {
     pub twice: bool,
     /// Plants a lie into every disk: a canary.
     pub lie: Option<Lie>,
+    /// A fault that never happens on any disk: a canary.
+    pub mute: Option<Fault>,
+    /// Whether empty cells of the coverage table count as broken promises.
+    pub coverage: bool,
     /// Leaves out all crashes: a canary.
     pub without_crashes: bool,
 }
@@ -95,6 +99,9 @@ impl Campaign {
         if self.lie.is_some() {
             scenario.disk.lie = self.lie;
             scenario.media = None;
+        }
+        if self.mute.is_some() {
+            scenario.disk.mute = self.mute;
         }
         scenario.without_crashes = self.without_crashes;
         scenario

@@ -1,5 +1,6 @@
 //! The deterministic simulator that proves the seawall log.
 pub mod campaign;
+pub mod canaries;
 pub mod checker;
 pub mod choice;
 pub mod classes;

@@ -2,7 +2,8 @@
 //!
 //! *Verified:* each lie of the disk makes a campaign fail within a thousand seeds, for a reason
 //! that fits; the same seeds pass without it; a damaged log never shows a payload that was not
-//! written; crashes that were promised and left out are noticed (mistakes H3 and H6 of the
+//! written; a fault that does nothing is named as a broken promise, and an empty cell of the coverage
+//! table as a hole; crashes that were promised and left out are noticed (mistakes H3 and H6 of the
 //! harness); the command line reports all that, and the command that it prints last does the
 //! failed run again.
 //! *Not verified:* bugs of the log: that is what the mutants are for.
@@ -14,7 +15,9 @@ use std::process::Command;
 
 use seawall_sim::campaign::{Campaign, Summary};
 use seawall_sim::checker::{Class, Property, Violation};
-use seawall_sim::disk::Lie;
+use seawall_sim::coverage::{Cell, RULES};
+use seawall_sim::disk::{Counts, Fault, Lie};
+use seawall_sim::report::coverage::Coverage;
 use seawall_sim::report::promises;
 use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
@@ -22,6 +25,7 @@ use seawall_sim::scenario::generate::Setting;
 use seawall_sim::seed::Seed;
 
 const SEEDS: u64 = 1000;
+const MUTED_SEEDS: u64 = 300;
 
 fn campaign(lie: Option<Lie>) -> Campaign {
     Campaign {
@@ -32,6 +36,8 @@ fn campaign(lie: Option<Lie>) -> Campaign {
         setting: Setting::default(),
         twice: false,
         lie,
+        mute: None,
+        coverage: false,
         without_crashes: false,
     }
 }
@@ -141,6 +147,62 @@ fn a_campaign_in_which_nothing_happened_is_vacuous() {
         wall: Default::default(),
     };
     assert_eq!(outcome.exit_code(), Class::Vacuity as u8);
+}
+
+/// `cargo sim canaries` tries all of them, with as many seeds as a campaign needs to be judged.
+#[test]
+fn a_fault_that_does_nothing_is_a_broken_promise() {
+    for fault in [
+        Fault::ShortWrite,
+        Fault::MetadataErrorApplied,
+        Fault::NoSpace,
+    ] {
+        let campaign = Campaign {
+            seeds: Some(MUTED_SEEDS),
+            mute: Some(fault),
+            ..campaign(None)
+        };
+        let summary = campaign.run(|_| {});
+        assert!(summary.failure.is_none(), "{:?}", summary.failure);
+        let unmuted = Campaign {
+            mute: None,
+            ..campaign
+        }
+        .run(|_| {});
+        assert!(
+            unmuted.figures.disk.faults(fault) > 0,
+            "{fault} is too rare"
+        );
+        let broken = promises::broken(&campaign, &summary);
+        for promised in promises::faults(None) {
+            let never_happened = summary.figures.disk.faults(promised) == 0;
+            let is_named = broken.contains(&format!("fault {promised}"));
+            assert_eq!(never_happened, is_named, "{promised}, with {fault} muted");
+        }
+        assert!(broken.contains(&format!("fault {fault}")));
+    }
+}
+
+#[test]
+fn an_empty_cell_is_a_hole_unless_a_rule_explains_it() {
+    let faults: Vec<Fault> = promises::faults(None).collect();
+    let nothing = Counts::default();
+    let table = Coverage::new(&nothing, &faults);
+    let holes: Vec<Cell> = table.holes().collect();
+    assert!(holes.iter().all(|cell| cell.rule().is_none()));
+    let explained = Cell::all(&faults).filter(|cell| cell.rule().is_some());
+    assert_eq!(holes.len() + explained.count(), Cell::all(&faults).count());
+    for rule in RULES {
+        let why = rule.why;
+        let mut cells = Cell::all(&faults);
+        let speaks = cells.any(|one| rule.covers(one.fault, one.operation, one.phase));
+        assert!(speaks, "a rule speaks of no cell: {why}");
+    }
+    // Whatever a short campaign meets, no rule forbids.
+    let summary = campaign(None).run(|_| {});
+    let table = promises::coverage(&campaign(None), &summary);
+    assert_eq!(table.stale().next(), None);
+    assert!(table.holes().count() < holes.len());
 }
 
 #[test]

@@ -345,7 +345,7 @@ impl Disk {
         let file = self.file(ino);
         let may_leave = file.opens == 0 && !file.is_pending();
         let is_unheard = file.failures_heard < file.sync_failures;
-        let forgets = may_leave && is_unheard && stream.happens(HALF);
+        let forgets = may_leave && is_unheard && stream.happens(Ratio::new(1, 4));
         if forgets && self.counts.fire(Fault::WritebackErrorForgotten) {
             self.file_mut(ino).forget_cache();
         }

@@ -208,7 +208,7 @@ fn draw_intermediate(
 ) -> Option<u64> {
     if !knobs.len_intermediate
         || !knobs.profile.halves_lengths()
-        || !stream.happens(Ratio::new(1, 4))
+        || !stream.happens(Ratio::new(3, 4))
     {
         return None;
     }

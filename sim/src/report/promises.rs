@@ -1,5 +1,6 @@
 //! What a campaign promises to have met. A promise at zero is a failure of the campaign.
 
+use super::coverage::{self, Coverage};
 use crate::campaign::{Campaign, Summary};
 use crate::checker::Property;
 use crate::checker::guarantee::Remainder;
@@ -43,10 +44,7 @@ pub fn broken(campaign: &Campaign, summary: &Summary) -> Vec<String> {
             broken.push(format!("{kind} {name}"));
         }
     };
-    for &fault in Fault::ALL
-        .iter()
-        .filter(|fault| is_promised(**fault, profile))
-    {
+    for fault in faults(profile) {
         expect("fault", fault.name(), summary.figures.disk.faults(fault));
     }
     for &one in Profile::ALL
@@ -135,7 +133,28 @@ pub fn broken(campaign: &Campaign, summary: &Summary) -> Vec<String> {
             broken.push(format!("check {property} in 1 % of the runs ({share})"));
         }
     }
+    if campaign.coverage && summary.seeds >= coverage::SEEDS_MIN {
+        let table = coverage(campaign, summary);
+        broken.extend(table.holes().map(|cell| format!("fault {cell}")));
+        broken.extend(
+            table
+                .stale()
+                .map(|(cell, _)| format!("the rule for {cell}")),
+        );
+    }
     broken
+}
+
+/// The faults that every long campaign promises.
+pub fn faults(profile: Option<Profile>) -> impl Iterator<Item = Fault> {
+    let all = Fault::ALL.iter().copied();
+    all.filter(move |&fault| is_promised(fault, profile))
+}
+
+/// The coverage table of a campaign.
+pub fn coverage<'a>(campaign: &Campaign, summary: &'a Summary) -> Coverage<'a> {
+    let faults: Vec<Fault> = faults(campaign.setting.profile).collect();
+    Coverage::new(&summary.figures.disk, &faults)
 }
 
 /// A share of all runs in percent, with a tenth where that tells anything.

@@ -141,6 +141,10 @@ impl Outcome<'_> {
             |one| one.name(),
             |one| disk.calls(one),
         ));
+        if self.campaign.coverage {
+            let table = promises::coverage(self.campaign, summary);
+            line(table.text().trim_end().to_owned());
+        }
         let broken = promises::broken(self.campaign, summary);
         let judged = match self.promises_count() {
             true => String::new(),
@@ -209,6 +213,7 @@ impl Outcome<'_> {
             "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
             "checks_share_of_runs": shares(summary),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
+            "coverage": promises::coverage(self.campaign, summary).json(),
             "never_happened": promises::broken(self.campaign, summary),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "wall_seconds": self.wall.as_secs_f64(),

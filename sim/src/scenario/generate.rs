@@ -123,7 +123,7 @@ fn draw_knobs(stream: &mut Stream) -> Knobs {
     knobs.read_error = maybe(stream, 1, 20, 1000);
     knobs.sync_error = maybe(stream, 1, 80, 1000);
     knobs.dirsync_error = maybe(stream, 1, 40, 1000);
-    knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[50, 15, 10, 15, 10, 5])];
+    knobs.sync_error_mode = SyncErrorMode::ALL[stream.weighted(&[35, 15, 15, 15, 15, 10])];
     // Only pages that a failed sync has lost can leave the cache so, and they are rare.
     if !knobs.sync_error.is_never() {
         knobs.evict = Ratio::new(stream.within(1, 10) as u32, 10);

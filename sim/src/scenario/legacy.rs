@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Scenario;
 use super::generate::Shape;
+use super::{How, Scenario};
 use crate::choice::{Choices, Purpose, Ratio};
 
 /// A log in the legacy format.
@@ -41,4 +41,8 @@ pub(super) fn add(scenario: &mut Scenario, shape: Shape) {
         is_torn: stream.happens(Ratio::new(1, 3)),
         is_padded: stream.happens(Ratio::new(1, 3)),
     });
+    // What a migration left half done is met in the cache, too, as often as on the disk.
+    if stream.happens(Ratio::new(1, 2)) {
+        scenario.lives[0].end.how = How::Kill;
+    }
 }

@@ -40,9 +40,10 @@ impl Whereabouts {
         self.operations[task] = operation;
         self.phases[task] = match operation {
             Operation::Close if self.phase == LifePhase::Working => LifePhase::Closing,
-            // Who opens a log a second time hears nothing of how the first one fares.
-            Operation::SecondOpen => LifePhase::Working,
-            _ => self.phase,
+            _ => match operation.phases() {
+                &[only] => only,
+                _ => self.phase,
+            },
         };
         self.rolls[task] = Roll::None;
     }

@@ -1,0 +1,123 @@
+//! Canaries: a disk that breaks its word, or on which a fault does nothing, has to be noticed.
+//!
+//! Each is a campaign of its own. A lie has to be caught by a check; a fault that never happens is a
+//! broken promise, which has to name it.
+
+use std::fmt::Write;
+
+use crate::campaign::Campaign;
+use crate::checker::Class;
+use crate::disk::{Fault, Lie};
+use crate::report::promises;
+use crate::report::summary::Outcome;
+use crate::scenario::generate::Setting;
+use crate::seed::Seed;
+
+/// A way in which the disk is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// The disk lies.
+    Lie(Lie),
+    /// A fault never happens.
+    Mute(Fault),
+}
+
+/// What came of one.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which.
+    pub canary: Canary,
+    /// Seeds run.
+    pub seeds: u64,
+    /// The exit code.
+    pub exit_code: u8,
+    /// What was reported.
+    pub report: String,
+    /// Whether that is what had to be.
+    pub is_noticed: bool,
+}
+
+impl Canary {
+    /// All of them: the lies, and the faults that every campaign promises.
+    pub fn all() -> impl Iterator<Item = Canary> {
+        let lies = Lie::ALL.iter().map(|&lie| Canary::Lie(lie));
+        lies.chain(promises::faults(None).map(Canary::Mute))
+    }
+
+    /// Runs it.
+    pub fn try_out(self, seed: Seed, jobs: usize) -> Finding {
+        let campaign = Campaign {
+            seed,
+            seeds: Some(promises::SEEDS_MIN),
+            time: None,
+            jobs,
+            setting: Setting::default(),
+            twice: false,
+            lie: match self {
+                Canary::Lie(lie) => Some(lie),
+                Canary::Mute(_) => None,
+            },
+            mute: match self {
+                Canary::Lie(_) => None,
+                Canary::Mute(fault) => Some(fault),
+            },
+            coverage: false,
+            without_crashes: false,
+        };
+        let summary = campaign.run(|_| {});
+        let outcome = Outcome {
+            campaign: &campaign,
+            summary: &summary,
+            cpu: Default::default(),
+            wall: Default::default(),
+        };
+        let exit_code = outcome.exit_code();
+        let report = match &summary.failure {
+            Some(failure) => failure.violation.property.name().to_owned(),
+            None => promises::broken(&campaign, &summary).join(", "),
+        };
+        let is_noticed = match self {
+            Canary::Lie(_) => {
+                [Class::Durability as u8, Class::Integrity as u8].contains(&exit_code)
+            }
+            Canary::Mute(fault) => {
+                exit_code == Class::Vacuity as u8 && report == format!("fault {fault}")
+            }
+        };
+        Finding {
+            canary: self,
+            seeds: summary.seeds,
+            exit_code,
+            report,
+            is_noticed,
+        }
+    }
+}
+
+impl std::fmt::Display for Canary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Canary::Lie(lie) => write!(f, "lie {lie}"),
+            Canary::Mute(fault) => write!(f, "mute {fault}"),
+        }
+    }
+}
+
+/// The findings as a table.
+pub fn table(findings: &[Finding]) -> String {
+    let mut text = String::from(
+        "| canary                         | seeds | exit code | reported                       |\n\
+         | ------------------------------ | ----- | --------- | ------------------------------ |\n",
+    );
+    for finding in findings {
+        let told = match finding.is_noticed {
+            true => finding.report.clone(),
+            false => format!("NOT NOTICED: {}", finding.report),
+        };
+        let name = finding.canary.to_string();
+        let (seeds, code) = (finding.seeds, finding.exit_code);
+        writeln!(text, "| {name:<30} | {seeds:<5} | {code:<9} | {told:<30} |")
+            .expect("writing to a string");
+    }
+    text
+}
