@@ -125,18 +125,23 @@ impl Disk {
         let digits: Vec<usize> = (0..name.len())
             .filter(|&at| name.as_bytes()[at].is_ascii_digit())
             .collect();
-        let changed = match digits.is_empty() || stream.happens(Ratio::new(1, 4)) {
-            true => format!("{name}~"),
-            false => {
-                let at = *stream.pick(&digits);
-                let digit = stream.below(10);
-                format!("{}{digit}{}", &name[..at], &name[at + 1..])
-            }
-        };
         let dir = self.dir(key.dir).ok()?;
-        (!dir.cur.contains_key(&*changed)).then(|| Key {
-            dir: key.dir,
-            name: Name::from(changed),
-        })
+        loop {
+            let changed = match digits.is_empty() || stream.happens(Ratio::new(1, 4)) {
+                true => format!("{name}~"),
+                false => {
+                    let at = *stream.pick(&digits);
+                    let digit = stream.below(10);
+                    format!("{}{digit}{}", &name[..at], &name[at + 1..])
+                }
+            };
+            if !dir.cur.contains_key(&*changed) {
+                let name = Name::from(changed);
+                return Some(Key { dir: key.dir, name });
+            }
+            if digits.is_empty() {
+                return None;
+            }
+        }
     }
 }

@@ -125,26 +125,27 @@ impl Disk {
             result => return Some(result),
         };
         let (ino, buf) = (self.ino(fd), &mut buf[..count]);
-        let places: Vec<(Ino, u64)> = self
-            .files()
-            .filter(|(_, file)| file.linked)
-            .flat_map(|(ino, file)| {
-                let starts = (0..file.cur.stored().len() as u64).step_by(SECTOR as usize);
-                starts.map(move |at| (ino, at))
-            })
-            .collect();
-        let (from, at) = *stream.pick(&places);
-        let mut other = vec![0; count];
-        self.file(from).cur.copy(at, &mut other);
-        if other != buf {
-            self.media.plan.events.remove(index);
+        let mut places = Vec::new();
+        for (from, file) in self.files().filter(|(_, file)| file.linked) {
+            for at in (0..file.cur.stored().len() as u64).step_by(SECTOR as usize) {
+                let mut other = vec![0; count];
+                file.cur.copy(at, &mut other);
+                if other != buf {
+                    places.push((from, at));
+                }
+            }
         }
-        if other != buf && self.counts.fire(Fault::MisdirectedRead) {
+        if places.is_empty() {
+            return Some(Ok(count));
+        }
+        let (from, at) = *stream.pick(&places);
+        self.media.plan.events.remove(index);
+        if self.counts.fire(Fault::MisdirectedRead) {
             let before = self.file(ino).cur.stored().to_vec();
             let range = (offset, offset + count as u64);
             self.media
                 .happened(Fault::MisdirectedRead, ino, range, before);
-            buf.copy_from_slice(&other);
+            self.file(from).cur.copy(at, buf);
         }
         Some(Ok(count))
     }
