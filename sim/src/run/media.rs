@@ -12,7 +12,7 @@ use super::Runner;
 use super::probe::is_same;
 use crate::checker::guarantee::{self, Guarantee, Place, Remainder};
 use crate::checker::{Property, Violation, ensure};
-use crate::disk::{Entry, Fault, FaultClass, Image, Incident};
+use crate::disk::{Disk, Entry, Fault, FaultClass, Image, Incident};
 use crate::trace;
 use crate::world::fork::layout::Segment;
 
@@ -20,6 +20,14 @@ use crate::world::fork::layout::Segment;
 pub(super) struct Before {
     image: Image,
     incidents: usize,
+    evictions: u64,
+}
+
+impl Before {
+    /// Whether pages have left the cache since: then readers saw less than there was.
+    fn is_evicted(&self, disk: &Disk) -> bool {
+        evictions(disk) > self.evictions
+    }
 }
 
 impl Runner<'_> {
@@ -30,6 +38,7 @@ impl Runner<'_> {
             self.world.with_disk(|disk| Before {
                 image: disk.image(),
                 incidents: disk.incidents().len(),
+                evictions: evictions(disk),
             })
         })
     }
@@ -47,6 +56,10 @@ impl Runner<'_> {
             };
             let at_risk = |one: &Incident| first_at_risk(one, sure);
             let first = incidents.iter().map(at_risk).min().unwrap_or(u64::MAX);
+            let vouched = match before.is_evicted(disk) {
+                true => 0,
+                false => vouched(&before.image, incidents),
+            };
             let is_in_bytes = incidents.iter().all(|one| one.class == FaultClass::Rot);
             let places = incidents.iter().filter_map(|one| {
                 let path = disk.path_of(one.ino)?;
@@ -59,7 +72,7 @@ impl Runner<'_> {
             let unreadable = unreadable.filter_map(|one| disk.path_of(one.ino));
             Guarantee {
                 class: Some(class),
-                keeps: (first - 1).max(vouched(&before.image, incidents)),
+                keeps: (first - 1).max(vouched),
                 may_refuse: class != FaultClass::UnitDamage || first < u64::MAX,
                 is_fresh: incidents.iter().any(|one| !one.is_judged),
                 unreadable: unreadable.collect(),
@@ -138,7 +151,7 @@ impl Runner<'_> {
     fn check_unchanged(&self, before: Option<&Before>) -> Result<(), Violation> {
         let before = before.expect("the medium is watched");
         let (after, is_new) = self.world.with_disk(|disk| {
-            let is_new = disk.incidents().len() > before.incidents;
+            let is_new = disk.incidents().len() > before.incidents || before.is_evicted(disk);
             (disk.image(), is_new)
         });
         // What happened meanwhile was not the log's work.
@@ -147,6 +160,11 @@ impl Runner<'_> {
             "an open that was refused has changed the log's files".into()
         })
     }
+}
+
+fn evictions(disk: &Disk) -> u64 {
+    let counts = disk.counts();
+    counts.faults(Fault::Eviction) + counts.faults(Fault::WritebackErrorForgotten)
 }
 
 /// The first LSN that an incident may have taken from a log that does not notice; `u64::MAX` for none.
