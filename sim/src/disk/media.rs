@@ -65,6 +65,8 @@ pub(super) struct MediaState {
     calls: u32,
     /// What is refused while the log is opened.
     refusal: Option<MediaEvent>,
+    /// How many calls met that.
+    refused: u32,
     /// What a lie has told to be durable: of files up to which change, of directories the same.
     lies: BTreeMap<Ino, u64>,
     /// Sectors that can't be read.
@@ -109,7 +111,8 @@ impl Disk {
 
     /// The log is open, or is not: what was refused is allowed again. Returns whether anything was.
     pub fn end_refusal(&mut self) -> bool {
-        self.media.refusal.take().is_some()
+        self.media.refusal = None;
+        std::mem::take(&mut self.media.refused) > 0
     }
 
     /// What the medium did since all of it was judged.
@@ -207,7 +210,11 @@ impl Disk {
             (MediaKind::NoListing, CallKind::ReadDir) => (Fault::ListingDenied, denial(refusal)),
             _ => return None,
         };
-        self.counts.fire(fault).then_some(errno)
+        if !self.counts.fire(fault) {
+            return None;
+        }
+        self.media.refused += 1;
+        Some(errno)
     }
 
     /// Refuses to open a file that is there: on a read-only file system to write to it; where opens
@@ -225,10 +232,11 @@ impl Disk {
             }
             _ => return Ok(()),
         };
-        match self.counts.fire(fault) {
-            true => Err(errno),
-            false => Ok(()),
+        if !self.counts.fire(fault) {
+            return Ok(());
         }
+        self.media.refused += 1;
+        Err(errno)
     }
 
     /// How a file began before it was damaged there, if it was.
