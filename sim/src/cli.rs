@@ -12,7 +12,6 @@ use seawall_sim::campaign::{Campaign, Failure};
 use seawall_sim::canaries::{Canary, Finding, table};
 use seawall_sim::checker::Class;
 use seawall_sim::disk::{Fault, Lie, Profile};
-use seawall_sim::mutants::{Step, Suite, Trouble};
 use seawall_sim::report::failure::save_and_tell;
 use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
@@ -27,6 +26,7 @@ macro_rules! say {
     ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
 }
 
+mod mutants;
 mod sweep;
 
 const EXIT_CODES: &str = "\
@@ -70,7 +70,7 @@ enum Command {
     /// Run one seed, or one scenario file, and print the hash of its trace.
     Replay(ReplayArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
-    Mutants(MutantsArgs),
+    Mutants(mutants::MutantsArgs),
     /// Damage every bit, sector and write of a small log, one at a time: nothing wrong may be shown.
     Sweep(sweep::SweepArgs),
     /// Try disks that lie, and disks on which a fault does nothing: each has to be noticed.
@@ -166,27 +166,6 @@ struct ReplayArgs {
 }
 
 #[derive(Args)]
-struct MutantsArgs {
-    /// The mutants to plant: the beginnings of their names. Default: all in sim/mutants.
-    names: Vec<String>,
-    /// How many seeds a mutant has to survive.
-    #[arg(long, default_value_t = 50_000)]
-    seeds: u64,
-    /// Begin no seed of a mutant after this time.
-    #[arg(long, value_parser = parse_time, default_value = "60s")]
-    time: Duration,
-    /// The first seed, for each mutant the same.
-    #[arg(long, default_value = "1")]
-    seed: Seed,
-    /// How many processors a build may use. Default: all. Seeds are run on one, in their order.
-    #[arg(long)]
-    jobs: Option<usize>,
-    /// Print the outcome as one JSON object on the last line of standard output.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
 struct CanariesArgs {
     /// The first seed, for each canary the same.
     #[arg(long, default_value = "1")]
@@ -223,7 +202,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run_campaign(&args),
             Command::Replay(args) => replay(&args),
-            Command::Mutants(args) => run_mutants(args),
+            Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Canaries(args) => run_canaries(&args),
         }
@@ -413,68 +392,6 @@ fn run_canaries(args: &CanariesArgs) -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(Class::Vacuity as u8),
     }
-}
-
-fn run_mutants(args: MutantsArgs) -> ExitCode {
-    let suite = Suite {
-        names: args.names,
-        seed: args.seed,
-        seeds: args.seeds,
-        time: args.time,
-        jobs: args.jobs,
-    };
-    say!("seed {}, {} seeds for each", suite.seed, suite.seeds);
-    let bar = mutants_bar();
-    let outcome = suite.run(|step| match step {
-        Step::Begins(name, done, of) => {
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
-            bar.set_message(name.to_owned());
-            if bar.is_hidden() {
-                say!("{done}/{of} {name}");
-            }
-        }
-        Step::Done(verdict) => {
-            let line = format!("{} {}", verdict.state.name(), verdict.name);
-            match bar.is_hidden() {
-                true => say!("  {}", verdict.state.name()),
-                false => bar.println(line),
-            }
-        }
-    });
-    bar.finish_and_clear();
-    let code = match outcome {
-        Ok(outcome) => {
-            say!("{}", outcome.text());
-            if args.json {
-                say!("{}", outcome.json());
-            }
-            outcome.exit_code()
-        }
-        Err(Trouble::Usage(story)) => {
-            eprintln!("error: {story}");
-            2
-        }
-        Err(Trouble::Original(finding)) => {
-            let code = finding.exit_code.unwrap_or(17);
-            let seed = finding.seed.unwrap_or_default();
-            eprintln!(
-                "error: the log fails without any mutant, exit code {code}: {}\ncargo sim replay {seed}",
-                finding.story
-            );
-            u8::try_from(code).unwrap_or(17)
-        }
-    };
-    ExitCode::from(code)
-}
-
-fn mutants_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{elapsed_precise} {bar:40} {pos}/{len} {msg}";
-    let style = ProgressStyle::with_template(template).expect("the template is fixed");
-    ProgressBar::new(1).with_style(style)
 }
 
 fn progress_bar(seeds: Option<u64>) -> ProgressBar {
