@@ -14,8 +14,7 @@ use seawall_sim::choice::{Choices, Purpose, Ratio};
 use seawall_sim::disk::{Disk, Knobs, OpenGate, SimVfs, SyncErrorMode, SyncNames};
 use seawall_sim::model::{Model, Payload};
 use seawall_sim::run::run;
-use seawall_sim::scenario::generate::{Shape, generate};
-use seawall_sim::scenario::keys::Encryption;
+use seawall_sim::scenario::generate::{Setting, generate};
 use seawall_sim::seed::Seed;
 use seawall_sim::world::LOG_DIR;
 
@@ -114,7 +113,7 @@ fn a_sync_that_is_tried_again_after_it_failed_is_none() {
 #[test]
 fn the_log_relies_on_no_disk_that_forgives() {
     for seed in 0..SEEDS {
-        let mut scenario = generate(Seed(seed), Shape::Swarm, Encryption::Drawn);
+        let mut scenario = generate(Seed(seed), Setting::default());
         scenario.disk.sync_covers_names = SyncNames::AllNames;
         scenario.disk.sync_error_mode = SyncErrorMode::KeepDirty;
         let report = run(&scenario, false);

@@ -72,6 +72,8 @@ fn a_medium_that_does_nothing_breaks_the_promises() {
         setting: Setting::default(),
         twice: false,
         lie: None,
+        mute: None,
+        coverage: false,
         without_crashes: false,
     };
     let broken = promises::broken(&campaign, &Summary::default());
