@@ -52,6 +52,9 @@ impl Incident {
     }
 }
 
+/// A lie that no sync makes good for any more.
+const FORGOTTEN: u64 = u64::MAX;
+
 /// What the medium is about to do, and what it did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MediaState {
@@ -67,7 +70,8 @@ pub(super) struct MediaState {
     refusal: Option<MediaEvent>,
     /// How many calls met that.
     refused: u32,
-    /// What a lie has told to be durable: of files up to which change, of directories the same.
+    /// What a lie has told to be durable: of files up to which change, of directories the same;
+    /// [`FORGOTTEN`] where no sync will ever write it.
     lies: BTreeMap<Ino, u64>,
     /// Sectors that can't be read.
     bad: BTreeSet<(Ino, u64)>,
@@ -128,7 +132,8 @@ impl Disk {
     pub fn settle_incidents(&mut self, count: usize) {
         let mut incidents = std::mem::take(&mut self.media.incidents);
         for incident in incidents.iter_mut().take(count) {
-            incident.is_judged = true;
+            // What is in the cache only may be shown, and lost later all the same.
+            incident.is_judged = self.media.lies.get(&incident.ino) != Some(&FORGOTTEN);
         }
         incidents.retain(|one| !one.is_judged || self.is_still_there(one));
         self.media.incidents = incidents;

@@ -11,7 +11,7 @@ use crate::disk::dir::Ino;
 use crate::disk::file::FileNode;
 use crate::disk::versions::units_of;
 
-use super::MediaState;
+use super::{FORGOTTEN, MediaState};
 
 /// The units of a file that a power cut damages, and what was durable of it.
 pub(in crate::disk) struct Hit {
@@ -49,15 +49,20 @@ impl Disk {
         let told = self.media.lies.get(&ino).copied().unwrap_or(0);
         let is_file = !self.is_dir(ino);
         // It may have been outrun, and cover less than the lie did.
-        let is_left = is_file && self.file(ino).log.iter().any(|change| change.seq <= told);
+        let is_left = told == FORGOTTEN
+            || is_file && self.file(ino).log.iter().any(|change| change.seq <= told);
         if !is_left {
             self.media.lies.remove(&ino);
         }
     }
 
-    /// A failed sync has forgotten what it had to write, and with it what a lie had left behind.
+    /// A failed sync has forgotten what it had to write, and with it what a lie had left behind: it is
+    /// in the cache only, until it leaves it or the power is cut.
     pub(in crate::disk) fn forgot_pending(&mut self, ino: Ino) {
-        self.media.lost(ino, &mut self.counts);
+        if self.media.lies.contains_key(&ino) {
+            self.media.lost(ino, &mut self.counts);
+            self.media.lies.insert(ino, FORGOTTEN);
+        }
     }
 
     /// A power cut keeps only the chosen changes of names.
