@@ -4,7 +4,7 @@
 //! counts each time that it could have failed, so that a run can show that its checks were not
 //! empty.
 
-use seawall::{Hold, SegmentMeta, WalRecord};
+use seawall::{Hold, SegmentMeta, WalManager, WalRecord};
 
 use crate::model::Model;
 use crate::named::named_enum;
@@ -259,6 +259,24 @@ pub struct Recovered {
     pub total_bytes: u64,
     /// The log's holds.
     pub holds: Vec<Hold>,
+}
+
+impl Recovered {
+    /// All that an open log shows.
+    ///
+    /// # Errors
+    /// Those of a replay.
+    pub fn of(wal: &WalManager) -> Result<Recovered, seawall::Error> {
+        Ok(Recovered {
+            records: wal.replay()?,
+            low_water: wal.low_water_lsn().as_u64(),
+            next_lsn: wal.next_lsn().as_u64(),
+            durable_lsn: wal.durable_lsn().as_u64(),
+            segments: wal.list_segments(),
+            total_bytes: wal.total_size_bytes(),
+            holds: wal.holds(),
+        })
+    }
 }
 
 /// Judges a recovery by all the properties that speak of one; the model then knows the log's end.

@@ -47,7 +47,7 @@ impl Runner<'_> {
         let outcome = self.schedule(life, 0, 1, &|_| {
             self.world.enter(operation);
             let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
-                .and_then(|opened| show(wal.get_or_init(|| opened)));
+                .and_then(|opened| Recovered::of(wal.get_or_init(|| opened)));
             assert!(shown.set(opened).is_ok(), "the task runs once");
         });
         self.world.ledger(|ledger| ledger.check())?;
@@ -150,17 +150,4 @@ impl Runner<'_> {
             false => Operation::Open,
         }
     }
-}
-
-/// All that an open log shows.
-fn show(wal: &WalManager) -> Result<Recovered, seawall::Error> {
-    Ok(Recovered {
-        records: wal.replay()?,
-        low_water: wal.low_water_lsn().as_u64(),
-        next_lsn: wal.next_lsn().as_u64(),
-        durable_lsn: wal.durable_lsn().as_u64(),
-        segments: wal.list_segments(),
-        total_bytes: wal.total_size_bytes(),
-        holds: wal.holds(),
-    })
 }
