@@ -246,6 +246,7 @@ fn faults_of_calls(disk: &mut Disk) -> u64 {
         Fault::Eviction,
         Fault::ByteTear,
         Fault::LenIntermediate,
+        Fault::FileForgotten,
         Fault::GarbageTail,
         Fault::SyncOutrun,
         Fault::MisalignedBuffered,

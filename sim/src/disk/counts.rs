@@ -117,6 +117,8 @@ named_enum! {
         ByteTear = "byte-tear",
         /// A power cut left a length that nobody asked for.
         LenIntermediate = "len-intermediate",
+        /// A power cut forgot a new file whose name a later one has.
+        FileForgotten = "file-forgotten",
         /// A power cut left stale bytes in a never-synced tail.
         GarbageTail = "garbage-tail",
         /// A power cut damaged a unit that something was pending in.

@@ -2,7 +2,8 @@
 //!
 //! Each change is one atom with one place in a global order. A rename is one atom on two
 //! names, so no state of the disk shows it by half. A set of atoms is legal when, for each
-//! name, it has a prefix of the atoms on that name: [`Atoms`] closes a set towards that.
+//! name, it has a prefix of the atoms on that name: [`Atoms`] closes a set towards that. Before that
+//! a new file may be *forgotten* that no sync has covered: as if it had never been there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -199,6 +200,34 @@ impl Atoms {
                     *chosen &= !atom.op.shares_a_key(&self.list[earlier].op);
                 }
             }
+        }
+    }
+
+    /// The files and directories whose creation is pending and whose names somebody else has had
+    /// since: where one of these is forgotten, the later one's name does not wait for it.
+    pub(super) fn forgettable(&self) -> Vec<Ino> {
+        let is_created = |atom: &&Atom| matches!(atom.op, DirOp::Link { .. });
+        let created = self
+            .list
+            .iter()
+            .filter(is_created)
+            .map(|atom| atom.op.ino());
+        let has_heir = |ino: &Ino| {
+            let others = |atom: &&Atom| atom.op.ino() != *ino;
+            (0..self.list.len()).any(|earlier| {
+                let own = &self.list[earlier].op;
+                let mut later = self.list[earlier..].iter().filter(others);
+                own.ino() == *ino && later.any(|atom| atom.op.shares_a_key(own))
+            })
+        };
+        created.filter(has_heir).collect()
+    }
+
+    /// The same changes without those of some files and directories.
+    pub(super) fn without(&self, forgotten: impl Fn(Ino) -> bool) -> Atoms {
+        let kept = |atom: &&Atom| !forgotten(atom.op.ino());
+        Atoms {
+            list: self.list.iter().filter(kept).cloned().collect(),
         }
     }
 

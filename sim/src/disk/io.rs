@@ -107,6 +107,8 @@ impl Disk {
         if end > self.file(fd.ino).cur.len() {
             let seq = self.next_seq();
             self.file_mut(fd.ino).set_len(seq, end);
+        } else {
+            self.file_mut(fd.ino).allocated_ends.insert(end);
         }
         Ok(())
     }

@@ -68,7 +68,8 @@ pub struct Knobs {
     pub atomic_unit: u64,
     /// Per torn unit: a mix of two neighbouring versions inside it. 0 to 3/100.
     pub byte_tear: Ratio,
-    /// Whether a power cut may leave a multiple of 4096 between two lengths as the length.
+    /// Whether a power cut may leave a multiple of 4096 between two lengths, or the end of an
+    /// allocation there, as the length.
     pub len_intermediate: bool,
     /// Whether the zeros of a cut may be durable while its length is not.
     pub trunc_partial_zero: bool,

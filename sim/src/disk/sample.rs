@@ -199,7 +199,8 @@ fn draw_step(all: usize, chance: Ratio, stream: &mut Stream) -> usize {
     }
 }
 
-/// A multiple of 4096 between the lengths that the file may have, one time in four.
+/// A length between those that the file may have, one time in four: a multiple of 4096, or the end
+/// of an allocation.
 fn draw_intermediate(
     file: &FileNode,
     asked: &[(usize, u64)],
@@ -214,6 +215,16 @@ fn draw_intermediate(
     }
     let lens = || std::iter::once(file.dur.len()).chain(asked.iter().map(|&(_, len)| len));
     let (low, high) = (lens().min()?, lens().max()?);
+    let between = |&&end: &&u64| low < end && end < high;
+    let ends: Vec<u64> = file
+        .allocated_ends
+        .iter()
+        .filter(between)
+        .copied()
+        .collect();
+    if !ends.is_empty() && stream.happens(Ratio::new(1, 2)) {
+        return Some(*stream.pick(&ends));
+    }
     let (first, end) = (low / PAGE + 1, high.div_ceil(PAGE));
     (first < end).then(|| stream.within(first, end - 1) * PAGE)
 }

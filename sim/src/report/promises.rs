@@ -166,8 +166,10 @@ pub fn share(runs: u64, all: u64) -> String {
     }
 }
 
-/// What a profile leaves out by its rules, it does not promise. The lies are for canaries only. A sync error that another descriptor hears of later can't come
-/// to a log that writes each file through one descriptor for all its life, as this one does.
+/// What a profile leaves out by its rules, it does not promise. The lies are for canaries only. A sync
+/// error that another descriptor hears of later can't come to a log that writes each file through one
+/// descriptor for all its life, as this one does; and a file is forgotten only where its name is used
+/// again before anything of it was synced, which takes a kill at the right moment.
 fn is_promised(fault: Fault, profile: Option<Profile>) -> bool {
     let allowed = profile.is_none_or(|profile| match fault {
         Fault::ByteTear => profile.tears(),
@@ -180,6 +182,7 @@ fn is_promised(fault: Fault, profile: Option<Profile>) -> bool {
             fault,
             Fault::SyncOutrun
                 | Fault::AllocateRefused
+                | Fault::FileForgotten
                 | Fault::LieFileSync
                 | Fault::LieDirSync
                 | Fault::LieWriteCrossesSync

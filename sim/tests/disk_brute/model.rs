@@ -33,6 +33,10 @@ struct File {
     durable: Vec<u8>,
     /// The lengths that were asked for since the last sync.
     lens: Vec<usize>,
+    /// Where allocations within the file have ended since then.
+    allocated: Vec<usize>,
+    /// Whether it was ever synced.
+    was_synced: bool,
     /// What each unit was after each change of it since the last sync.
     versions: BTreeMap<usize, Vec<Vec<u8>>>,
 }
@@ -53,7 +57,8 @@ impl File {
         lens.insert(self.durable.len());
         let (low, high) = (*lens.first()?, *lens.last()?);
         if rules.len_intermediate {
-            lens.extend((low + 1..high).filter(|len| len.is_multiple_of(PAGE)));
+            let is_end = |len: &usize| len.is_multiple_of(PAGE) || self.allocated.contains(len);
+            lens.extend((low + 1..high).filter(is_end));
         }
         let choices: Vec<(usize, BTreeSet<&Vec<u8>>)> = self
             .versions
@@ -110,6 +115,9 @@ enum Node {
 #[derive(Clone, Debug)]
 struct Change {
     sets: Vec<(Key, Option<usize>)>,
+    /// The file or directory that it is about, and whether that is new with it.
+    node: usize,
+    is_creation: bool,
     synced: BTreeSet<usize>,
 }
 
@@ -187,20 +195,21 @@ impl Model {
             false => Node::File(File::default()),
         };
         self.nodes.push(node);
-        let sets = vec![(self.key(path), Some(self.nodes.len() - 1))];
-        self.change(sets);
+        let node = self.nodes.len() - 1;
+        let sets = vec![(self.key(path), Some(node))];
+        self.change(sets, node, true);
     }
 
     pub fn remove(&mut self, path: &str) {
         let sets = vec![(self.key(path), None)];
-        self.change(sets);
+        self.change(sets, self.resolve(path), false);
     }
 
     pub fn rename(&mut self, from: &str, to: &str) {
         if from != to {
             let ino = self.resolve(from);
             let sets = vec![(self.key(from), None), (self.key(to), Some(ino))];
-            self.change(sets);
+            self.change(sets, ino, false);
         }
     }
 
@@ -228,10 +237,11 @@ impl Model {
         }
     }
 
-    /// Extends only.
+    /// Extends only, as far as readers see.
     pub fn allocate(&mut self, path: &str, end: usize) {
-        if end > self.file(path).now.len() {
-            self.set_len(path, end);
+        match end > self.file(path).now.len() {
+            true => self.set_len(path, end),
+            false => self.file(path).allocated.push(end),
         }
     }
 
@@ -239,6 +249,8 @@ impl Model {
         let file = self.file(path);
         file.durable.clone_from(&file.now);
         file.lens.clear();
+        file.allocated.clear();
+        file.was_synced = true;
         file.versions.clear();
     }
 
@@ -302,12 +314,29 @@ impl Model {
         Some(tree)
     }
 
-    /// Whether a set of pending changes has a prefix of those on each name.
+    /// Whether nothing is left of a new file that was never synced.
+    fn is_forgotten(&self, node: usize, chosen: &[bool]) -> bool {
+        let own = || {
+            self.pending
+                .iter()
+                .zip(chosen)
+                .filter(|(change, _)| change.node == node)
+        };
+        let is_new = own().any(|(change, _)| change.is_creation);
+        let never_synced = matches!(&self.nodes[node], Node::File(file) if !file.was_synced);
+        is_new && never_synced && own().all(|(_, chosen)| !chosen)
+    }
+
+    /// Whether a set of pending changes has a prefix of those on each name, but for files that are
+    /// forgotten.
     pub fn is_closed(&self, chosen: &[bool]) -> bool {
         (0..self.pending.len()).all(|later| {
             let keys = || self.pending[later].sets.iter().map(|(key, _)| key);
             let needs = |earlier: usize| keys().any(|key| self.pending[earlier].has(key));
-            !chosen[later] || (0..later).all(|earlier| chosen[earlier] || !needs(earlier))
+            let is_excused = |earlier: usize| {
+                chosen[earlier] || self.is_forgotten(self.pending[earlier].node, chosen)
+            };
+            !chosen[later] || (0..later).all(|earlier| is_excused(earlier) || !needs(earlier))
         })
     }
 
@@ -324,9 +353,13 @@ impl Model {
         matches!(self.nodes[ino], Node::Dir)
     }
 
-    fn change(&mut self, sets: Vec<(Key, Option<usize>)>) {
-        let synced = BTreeSet::new();
-        let change = Change { sets, synced };
+    fn change(&mut self, sets: Vec<(Key, Option<usize>)>, node: usize, is_creation: bool) {
+        let change = Change {
+            sets,
+            node,
+            is_creation,
+            synced: BTreeSet::new(),
+        };
         change.apply(&mut self.names);
         self.pending.push(change);
     }
