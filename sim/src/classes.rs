@@ -30,9 +30,11 @@ impl WholeClass {
     /// The class of a fault of a disk that keeps its word; `None` where it does not.
     fn of(fault: Fault) -> Option<WholeClass> {
         match fault {
-            Fault::ByteTear | Fault::LenIntermediate | Fault::GarbageTail | Fault::SyncOutrun => {
-                Some(WholeClass::PowerCut)
-            }
+            Fault::ByteTear
+            | Fault::LenIntermediate
+            | Fault::GarbageTail
+            | Fault::FileForgotten
+            | Fault::SyncOutrun => Some(WholeClass::PowerCut),
             Fault::ShortWrite
             | Fault::ShortRead
             | Fault::Interrupted

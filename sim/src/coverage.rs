@@ -7,6 +7,7 @@ mod rules;
 
 pub use rules::{RULES, Rule};
 
+use crate::classes;
 use crate::disk::{Counts, Fault, Place};
 use crate::named::named_enum;
 use crate::scenario::Op;
@@ -126,17 +127,19 @@ pub fn place(operation: Operation, phase: LifePhase) -> Place {
 }
 
 /// Whether the log hears nothing of a fault when it happens: it shows in what is lost later, so that
-/// it means nothing who was at work.
+/// it means nothing who was at work. What befalls a medium does so once in a run.
 fn is_unheard(fault: Fault) -> bool {
-    matches!(
-        fault,
-        Fault::ByteTear
-            | Fault::LenIntermediate
-            | Fault::GarbageTail
-            | Fault::WritebackError
-            | Fault::WritebackErrorForgotten
-            | Fault::MisalignedBuffered
-    )
+    classes::of_medium(fault).is_some()
+        || matches!(
+            fault,
+            Fault::ByteTear
+                | Fault::LenIntermediate
+                | Fault::GarbageTail
+                | Fault::WritebackError
+                | Fault::WritebackErrorForgotten
+                | Fault::MisalignedBuffered
+                | Fault::FlushLost
+        )
 }
 
 /// A cell of the table.

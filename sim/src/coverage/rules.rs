@@ -57,6 +57,16 @@ const NAMES: &[Fault] = &[
 /// All of them.
 pub const RULES: &[Rule] = &[
     Rule {
+        faults: &[
+            Fault::ReadOnlyAtOpen,
+            Fault::ListingDenied,
+            Fault::OpenDenied,
+        ],
+        operations: &[Operation::Rest],
+        phases: &[LifePhase::Working],
+        why: "only an open is refused so",
+    },
+    Rule {
         faults: &[],
         operations: &[
             Operation::Append,

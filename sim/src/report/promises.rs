@@ -166,10 +166,10 @@ pub fn share(runs: u64, all: u64) -> String {
     }
 }
 
-/// What a profile leaves out by its rules, it does not promise. The lies are for canaries only. A sync
-/// error that another descriptor hears of later can't come to a log that writes each file through one
-/// descriptor for all its life, as this one does; and a file is forgotten only where its name is used
-/// again before anything of it was synced, which takes a kill at the right moment.
+/// What a profile leaves out by its rules, it does not promise. The lies are for canaries only. The log
+/// reserves no space, and writes nothing to a file while a sync of that file runs. A file is forgotten
+/// only where its name is used again before anything of it was synced, which takes a kill at the right
+/// moment.
 fn is_promised(fault: Fault, profile: Option<Profile>) -> bool {
     let allowed = profile.is_none_or(|profile| match fault {
         Fault::ByteTear => profile.tears(),
