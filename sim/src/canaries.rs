@@ -3,8 +3,6 @@
 //! Each is a campaign of its own. A lie has to be caught by a check; a fault that never happens is a
 //! broken promise, which has to name it.
 
-use std::fmt::Write;
-
 use crate::campaign::Campaign;
 use crate::checker::Class;
 use crate::disk::{Fault, Lie};
@@ -103,21 +101,20 @@ impl std::fmt::Display for Canary {
     }
 }
 
-/// The findings as a table.
-pub fn table(findings: &[Finding]) -> String {
-    let mut text = String::from(
-        "| canary                         | seeds | exit code | reported                       |\n\
-         | ------------------------------ | ----- | --------- | ------------------------------ |\n",
-    );
-    for finding in findings {
-        let told = match finding.is_noticed {
-            true => finding.report.clone(),
-            false => format!("NOT NOTICED: {}", finding.report),
+/// The head of a table of findings.
+pub const TABLE_HEAD: &str = "\
+| canary                         | seeds | exit code | reported                       |
+| ------------------------------ | ----- | --------- | ------------------------------ |";
+
+impl Finding {
+    /// Its row in the table.
+    pub fn row(&self) -> String {
+        let told = match self.is_noticed {
+            true => self.report.clone(),
+            false => format!("NOT NOTICED: {}", self.report),
         };
-        let name = finding.canary.to_string();
-        let (seeds, code) = (finding.seeds, finding.exit_code);
-        writeln!(text, "| {name:<30} | {seeds:<5} | {code:<9} | {told:<30} |")
-            .expect("writing to a string");
+        let name = self.canary.to_string();
+        let (seeds, code) = (self.seeds, self.exit_code);
+        format!("| {name:<30} | {seeds:<5} | {code:<9} | {told:<30} |")
     }
-    text
 }

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use seawall_sim::campaign::{Campaign, Failure};
-use seawall_sim::canaries::{Canary, Finding, table};
+use seawall_sim::canaries::{Canary, TABLE_HEAD};
 use seawall_sim::checker::Class;
 use seawall_sim::disk::{Fault, Lie, Profile};
 use seawall_sim::report::failure::save_and_tell;
@@ -384,13 +384,22 @@ fn jobs_or_all(jobs: Option<usize>) -> usize {
 
 fn run_canaries(args: &CanariesArgs) -> ExitCode {
     say!("seed {}", args.seed);
-    let findings: Vec<Finding> = Canary::all()
-        .map(|canary| canary.try_out(args.seed, jobs_or_all(args.jobs)))
-        .collect();
-    say!("{}", table(&findings));
-    match findings.iter().all(|finding| finding.is_noticed) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(Class::Vacuity as u8),
+    say!("{TABLE_HEAD}");
+    let mut missed = 0;
+    for canary in Canary::all() {
+        let finding = canary.try_out(args.seed, jobs_or_all(args.jobs));
+        missed += u32::from(!finding.is_noticed);
+        say!("{}", finding.row());
+    }
+    match missed {
+        0 => {
+            say!("PASSED\nseed {}", args.seed);
+            ExitCode::SUCCESS
+        }
+        _ => {
+            say!("FAILED: {missed} were not noticed\nseed {}", args.seed);
+            ExitCode::from(Class::Vacuity as u8)
+        }
     }
 }
 
