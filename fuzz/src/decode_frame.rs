@@ -127,7 +127,7 @@ pub fn seal_frame(image: &mut [u8], segment: &SegmentHeader) {
     let (header, rest) = image.split_at_mut(FRAME_HEADER_BYTES);
     let length = u32::from_le_bytes(header[36..40].try_into().expect("four bytes"));
     if let Some(body) = rest.get(..length as usize) {
-        header[56..60].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
+        header[56..60].copy_from_slice(&(xxhash_rust::xxh3::xxh3_64(body) as u32).to_le_bytes());
     }
     let salted = crc32c::crc32c(&segment.salt);
     let placed = crc32c::crc32c_append(salted, &segment.segment_id.to_le_bytes());

@@ -210,7 +210,7 @@ fn changed(events: &[Event], at: usize, change: impl Fn(&mut Vec<u8>)) -> Vec<Ev
     }
     let header = header.expect("a log begins with a header");
     let len = u32::from_le_bytes(bytes[36..40].try_into().expect("four bytes")) as usize;
-    let body = crc32c::crc32c(&bytes[64..64 + len]);
+    let body = xxhash_rust::xxh3::xxh3_64(&bytes[64..64 + len]) as u32;
     bytes[56..60].copy_from_slice(&body.to_le_bytes());
     let salted = crc32c::crc32c_append(crc32c::crc32c(&header[80..96]), &header[32..40]);
     let checksum = crc32c::crc32c_append(salted, &bytes[..60]);

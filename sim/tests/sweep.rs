@@ -84,7 +84,7 @@ fn frame_with(subject: &Subject, text: &[u8]) -> (String, usize, Vec<u8>) {
 fn mend(frame: &mut [u8], file: &[u8]) {
     let length = frame[36..40].try_into().expect("four bytes");
     let body = &frame[FRAME_HEADER_BYTES..][..u32::from_le_bytes(length) as usize];
-    let checksum = crc32c::crc32c(body).to_le_bytes();
+    let checksum = (xxhash_rust::xxh3::xxh3_64(body) as u32).to_le_bytes();
     frame[BODY_CHECKSUM_AT..CHECKSUM_AT].copy_from_slice(&checksum);
     let seed = crc32c::crc32c_append(crc32c::crc32c(&file[80..96]), &file[32..40]);
     let checksum = crc32c::crc32c_append(seed, &frame[..CHECKSUM_AT]).to_le_bytes();

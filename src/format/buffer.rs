@@ -4,7 +4,7 @@ use super::PAYLOAD_BYTES_MAX;
 use super::aligned::{AlignedBytes, MEMORY_ALIGNMENT};
 use super::frame::{
     BODY_BYTES_MAX, ENTRY_HEADER_BYTES, FLAG_GAP, FLAG_SEALED, FRAME_HEADER_BYTES, FrameHeader,
-    FrameKind, HEADER_CHECKSUM_AT, MAGIC, bound, header_checksum,
+    FrameKind, HEADER_CHECKSUM_AT, MAGIC, body_checksum, bound, header_checksum,
 };
 use super::header::SegmentHeader;
 use crate::crypto::Seal;
@@ -233,8 +233,8 @@ impl FrameBuffer {
         };
         let end = FRAME_HEADER_BYTES + stored_bytes;
         frame[end..].fill(0);
-        let body_checksum = crc32c::crc32c(&frame[FRAME_HEADER_BYTES..end]);
-        header[56..60].copy_from_slice(&body_checksum.to_le_bytes());
+        let of_body = body_checksum(&frame[FRAME_HEADER_BYTES..end]);
+        header[56..60].copy_from_slice(&of_body.to_le_bytes());
         let checksum = header_checksum(&header, segment);
         header[HEADER_CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         frame[..FRAME_HEADER_BYTES].copy_from_slice(&header);

@@ -124,7 +124,7 @@ impl Segment {
         let length = header[BODY_BYTES_AT..BODY_BYTES_AT + 4].try_into();
         let length = u32::from_le_bytes(length.expect("four bytes"));
         if let Some(body) = rest.get(..length as usize) {
-            let checksum = crc32c::crc32c(body).to_le_bytes();
+            let checksum = (xxhash_rust::xxh3::xxh3_64(body) as u32).to_le_bytes();
             header[BODY_CHECKSUM_AT..BODY_CHECKSUM_AT + 4].copy_from_slice(&checksum);
         }
         let seed = crc32c::crc32c_append(crc32c::crc32c(&salt), &id);
