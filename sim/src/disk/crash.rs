@@ -101,7 +101,11 @@ impl Disk {
         if forgotten.is_empty() || !self.counts.fire(Fault::FileForgotten) {
             return false;
         }
-        self.atoms = self.atoms.without(|ino| forgotten.contains(&ino));
+        let is_kept = |ino: Ino| !forgotten.contains(&ino);
+        let atoms = self.atoms.list().iter();
+        let kept: Vec<bool> = atoms.map(|atom| is_kept(atom.op.ino())).collect();
+        self.cut_names(&kept);
+        self.atoms = self.atoms.without(|ino| !is_kept(ino));
         true
     }
 
