@@ -10,9 +10,9 @@
 
 use std::path::PathBuf;
 
-use seawall::{RecordHeader, SegmentMeta, WalRecord};
+use seawall::{Error, Lsn, RecordHeader, SegmentMeta, WalRecord};
 use seawall_sim::campaign::{Campaign, Summary};
-use seawall_sim::checker::guarantee::{self, Guarantee, Remainder};
+use seawall_sim::checker::guarantee::{self, Guarantee, Place, Remainder};
 use seawall_sim::checker::{Property, Recovered, Tally, Violation};
 use seawall_sim::disk::{FaultClass, Media};
 use seawall_sim::model::{AppendId, Model, Payload};
@@ -196,4 +196,36 @@ fn what_nothing_puts_at_risk_may_not_be_lost() {
     let cut = recovered(&records[..3]);
     let told_nothing = guarantee::judge(&mut model, &cut, &whole, &mut Tally::default());
     fails(told_nothing, Property::Acknowledged);
+}
+
+#[test]
+fn damage_has_to_be_told_where_it_is() {
+    let (mut model, _) = log();
+    let place = Place {
+        path: PathBuf::from("/seg"),
+        end: 100,
+    };
+    let guarantee = Guarantee {
+        class: Some(FaultClass::Rot),
+        may_refuse: true,
+        places: Some(vec![place]),
+        ..Guarantee::whole()
+    };
+    let check = |model: &Model, segment: &str, offset, lsn| {
+        let error = Error::Corrupt {
+            segment: PathBuf::from(segment),
+            offset,
+            lsn: Lsn::new(lsn),
+            why: "a test says so",
+        };
+        guarantee::check_refusal(model, &guarantee, &error, &mut Tally::default()).is_ok()
+    };
+    assert!(check(&model, "/seg", 99, 3));
+    assert!(!check(&model, "/seg", 100, 3));
+    assert!(!check(&model, "/other", 0, 3));
+    // No record has this one, so none that was truncated.
+    assert!(!check(&model, "/other", 0, 0));
+    model.low_water.possible = 4;
+    assert!(check(&model, "/other", 0, 3));
+    assert!(!check(&model, "/other", 0, 4));
 }

@@ -175,7 +175,10 @@ pub fn check_refusal(
             offset,
             lsn,
             ..
-        } => is_named(segment, *offset) || lsn.as_u64() < model.low_water.possible,
+        } => {
+            let truncated = 1..model.low_water.possible;
+            is_named(segment, *offset) || truncated.contains(&lsn.as_u64())
+        }
         Error::Foreign { path, .. } | Error::Version { path, .. } | Error::Io { path, .. } => {
             is_named(path, 0)
         }
