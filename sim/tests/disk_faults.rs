@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use seawall::env::vfs::{File, OpenHow, Vfs};
 use seawall_sim::choice::{Choices, Purpose, Ratio};
 use seawall_sim::disk::{
-    Call, CallKind, Disk, Errno, Fate, Fault, Gate, Knobs, Lie, Mode, SimVfs, Strategy,
+    Call, CallKind, Disk, Errno, Fate, Fault, Gate, Knobs, Lie, Mode, Profile, SimVfs, Strategy,
     SyncErrorMode,
 };
 
@@ -273,8 +273,12 @@ impl Gate for Overtaker {
 
 #[test]
 fn a_sync_covers_what_was_written_before_it_was_called() {
-    for (sync_is_outrun, len) in [(true, 4096), (false, 8192)] {
+    let ways = [(true, 4096), (false, 8192)].into_iter();
+    let cases = ways.flat_map(|way| Profile::ALL.iter().map(move |&profile| (profile, way)));
+    // One of the file systems loses nothing.
+    for (profile, (sync_is_outrun, len)) in cases.filter(|case| case.0 != Profile::IdealKeep) {
         let knobs = Knobs {
+            profile,
             sync_is_outrun,
             ..Knobs::default()
         };
@@ -289,7 +293,11 @@ fn a_sync_covers_what_was_written_before_it_was_called() {
         let outrun = vfs.with_disk(|disk| disk.counts().faults(Fault::SyncOutrun));
         assert_eq!(outrun, u64::from(sync_is_outrun));
         vfs.with_disk(|disk| disk.power_cut_with(Strategy::LoseAll, &mut crash_stream(1)));
-        assert_eq!(vfs.metadata(path("/a")).unwrap().len, len);
+        assert_eq!(
+            vfs.metadata(path("/a")).unwrap().len,
+            len,
+            "{profile}, {sync_is_outrun}"
+        );
     }
 }
 

@@ -45,7 +45,7 @@ impl Disk {
             true => until,
             false => self.seq,
         };
-        let own = self.last_in_journal(ino, names);
+        let own = self.last_in_journal(ino, names, until);
         let charged = self.file(ino).charged;
         if self.knobs.lie == Some(Lie::FileSync) && self.counts.fire(Fault::LieFileSync) {
             return Ok(());
@@ -66,15 +66,16 @@ impl Disk {
             _ => self.file_mut(ino).fold(),
         }
         self.used -= charged - self.file(ino).charged;
-        self.take_names_along(ino, names, own);
+        self.take_names_along(ino, names, own, until);
         self.report_failures(fd)
     }
 
-    /// When a file's length last changed, or its name, as far as a journal has not got it yet.
+    /// When a file's length last changed, or its name, up to a moment, and as far as a journal has
+    /// not got it yet.
     // Source: a `fdatasync` of ext4 looks for changes of what is needed to find the data, which
     // creating a file is and renaming it is not: measured, a rename followed by an overwrite in
     // place does not survive it.
-    fn last_in_journal(&self, ino: Ino, names: bool) -> Option<u64> {
+    fn last_in_journal(&self, ino: Ino, names: bool, until: u64) -> Option<u64> {
         let takes = self.knobs.rules().sync_takes;
         if matches!(
             takes,
@@ -95,11 +96,11 @@ impl Disk {
         let seqs = atoms
             .map(|atom| atom.seq)
             .chain(changes.map(|change| change.seq));
-        seqs.max()
+        seqs.filter(|&seq| seq <= until).max()
     }
 
-    /// What a successful sync of a file makes durable of names, and of other files.
-    fn take_names_along(&mut self, ino: Ino, names: bool, own: Option<u64>) {
+    /// What a successful sync of a file makes durable of names, and of other files, up to a moment.
+    fn take_names_along(&mut self, ino: Ino, names: bool, own: Option<u64>, until: u64) {
         let only_links = match self.knobs.rules().sync_takes {
             SyncTakes::Knobs => match self.knobs.sync_covers_names {
                 SyncNames::NewFile if names => true,
@@ -110,7 +111,7 @@ impl Disk {
             SyncTakes::NewName => true,
             SyncTakes::Journal | SyncTakes::JournalWithData => {
                 if own.is_some() {
-                    self.force(self.seq);
+                    self.force(until);
                 }
                 return;
             }
@@ -132,7 +133,10 @@ impl Disk {
             for index in 0..self.inodes.len() {
                 if let Inode::File(file) = &mut self.inodes[index] {
                     let charged = file.charged;
-                    file.fold();
+                    match file.has_changed_since(until) {
+                        true => file.fold_until(until),
+                        false => file.fold(),
+                    }
                     self.used -= charged - file.charged;
                 }
             }
