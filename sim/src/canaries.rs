@@ -46,7 +46,10 @@ impl Canary {
     pub fn try_out(self, seed: Seed, jobs: usize) -> Finding {
         let campaign = Campaign {
             seed,
-            seeds: Some(promises::SEEDS_MIN),
+            seeds: Some(match self {
+                Canary::Lie(_) => promises::SEEDS_MIN,
+                Canary::Mute(fault) => promises::seeds_for(fault),
+            }),
             time: None,
             jobs,
             setting: Setting::default(),

@@ -68,6 +68,7 @@ pub fn run(scenario: &Scenario, with_text: bool) -> Report {
         phase: LifePhase::First,
         past: Past::default(),
         judged: Default::default(),
+        forgotten: 0,
         is_over: false,
     };
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
@@ -86,6 +87,8 @@ struct Runner<'a> {
     /// In which phase the next open is.
     phase: LifePhase,
     past: Past,
+    /// How often a file had left the cache with what was lost of it, when a recovery was judged last.
+    forgotten: u64,
     /// What had struck when a recovery was judged last.
     judged: classes::Fired,
     /// Damage was noticed that stays: there is nothing more to demand of the log.

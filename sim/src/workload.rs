@@ -6,7 +6,7 @@ use std::path::Path;
 
 use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTail};
 
-use crate::checker::guarantee::is_about_damage;
+use crate::checker::guarantee::{self, is_about_damage};
 use crate::checker::{
     Property, Tally, Violation, closed, covered, ensure, errors, final_failure, listing, one_writer,
 };
@@ -227,6 +227,12 @@ impl Client<'_> {
         self.tally(|tally| errors::check(what, error, excuses, tally))?;
         if is_about_damage(error) {
             let class = self.world.worst_class().expect("something excuses it");
+            if let Some(places) = self.world.with_disk(|disk| guarantee::places(disk)) {
+                let check = |model: &mut Model| {
+                    self.tally(|tally| guarantee::check_place(model, &places, error, tally))
+                };
+                self.model(check)?;
+            }
             self.session.damage_reported.borrow_mut()[class as usize] += 1;
         }
         Ok(())

@@ -183,9 +183,12 @@ impl World {
                 self.disk
                     .sync(file.fd, stream.happens(Ratio::new(1, 2)))
                     .unwrap();
-                // The last version before it is what an old one is now.
-                file.old.clone_from(&file.past[0]);
-                file.past = vec![now];
+                // A file without a name need not be synced. Of any other the last version before it is
+                // what an old one is now.
+                if file.path.is_some() {
+                    file.old.clone_from(&file.past[0]);
+                    file.past = vec![now];
+                }
             }
             6 => {
                 self.disk.set_len(file.fd, offset as u64).unwrap();
@@ -304,7 +307,9 @@ fn damage_synced(
     bytes: &mut [u8],
     stream: &mut Stream,
 ) -> Option<()> {
-    let untouched = file.untouched();
+    // A cut that is pending may have taken some away.
+    let mut untouched = file.untouched();
+    untouched.retain(|one| sector(*one).end <= bytes.len());
     if untouched.is_empty() {
         return None;
     }

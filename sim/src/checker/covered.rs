@@ -29,15 +29,20 @@ pub fn check_acknowledged(
     tally: &mut Tally,
 ) -> Result<(), Violation> {
     check_names(disk, lsn, tally)?;
-    // What is below was checked with an earlier acknowledgement, but for LSNs whose appends had not
-    // returned then; each of those is checked with its own.
+    // What is below was checked with an earlier acknowledgement, up to the first LSN whose append had
+    // not returned then: from there on all is checked again.
     let first = (model.covered + 1).min(lsn);
+    let mut is_known = true;
     for lsn in first..=lsn {
-        if let Some(began) = model.began(lsn) {
+        let began = model.began(lsn);
+        if let Some(began) = began {
             check_data(disk, lsn, began, tally)?;
         }
+        is_known &= began.is_some();
+        if is_known {
+            model.covered = model.covered.max(lsn);
+        }
     }
-    model.covered = model.covered.max(lsn);
     Ok(())
 }
 

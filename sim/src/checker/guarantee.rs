@@ -19,7 +19,7 @@ use super::{
     Property, Recovered, Tally, Violation, atomic, ensure, holds, judge_recovery, listing, lsn,
     prefix,
 };
-use crate::disk::FaultClass;
+use crate::disk::{Disk, FaultClass};
 use crate::model::Model;
 use crate::named::named_enum;
 
@@ -92,6 +92,18 @@ impl Guarantee {
     }
 }
 
+/// Where all that happened to a disk's bytes is, if it happened to the bytes of files only.
+pub fn places(disk: &Disk) -> Option<Vec<Place>> {
+    let incidents = disk.incidents();
+    let is_in_bytes = incidents.iter().all(|one| one.class == FaultClass::Rot);
+    let places = incidents.iter().filter_map(|one| {
+        let path = disk.path_of(one.ino)?;
+        let end = one.range.1;
+        Some(Place { path, end })
+    });
+    is_in_bytes.then(|| places.collect())
+}
+
 /// Whether an error says that bytes are not what they should be, or files not where.
 pub fn is_about_damage(error: &Error) -> bool {
     matches!(
@@ -161,10 +173,23 @@ pub fn check_refusal(
     error: &Error,
     tally: &mut Tally,
 ) -> Result<(), Violation> {
+    match &guarantee.places {
+        Some(places) => check_place(model, places, error, tally),
+        None => Ok(()),
+    }
+}
+
+/// The same, where all damage is in these places.
+///
+/// # Errors
+/// [`Property::Guarantee`].
+pub fn check_place(
+    model: &Model,
+    places: &[Place],
+    error: &Error,
+    tally: &mut Tally,
+) -> Result<(), Violation> {
     tally.evaluated(Property::Guarantee);
-    let Some(places) = &guarantee.places else {
-        return Ok(());
-    };
     let is_named = |path: &PathBuf, offset: u64| {
         let mut places = places.iter();
         places.any(|place| place.path == *path && offset < place.end)

@@ -143,11 +143,12 @@ impl Atoms {
         });
     }
 
-    /// Notes a sync of `dir`; returns the set of atoms that it makes durable.
-    pub(super) fn sync(&mut self, dir: Ino, rename_needs_both: bool) -> Vec<bool> {
+    /// Notes a sync of `dir` that covers what came up to a moment; returns the set of atoms that it
+    /// makes durable.
+    pub(super) fn sync(&mut self, dir: Ino, rename_needs_both: bool, until: u64) -> Vec<bool> {
         let mut chosen = vec![false; self.list.len()];
         for (atom, chosen) in self.list.iter_mut().zip(&mut chosen) {
-            if atom.op.keys().any(|key| key.dir == dir) {
+            if atom.seq <= until && atom.op.keys().any(|key| key.dir == dir) {
                 if !atom.synced.contains(&dir) {
                     atom.synced.push(dir);
                 }

@@ -265,6 +265,7 @@ impl Disk {
     pub(super) fn faulty_sync_dir(
         &mut self,
         path: &Path,
+        called: u64,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
@@ -277,7 +278,7 @@ impl Disk {
             };
             if self.counts.fire(fault) {
                 if is_durable {
-                    self.sync_dir(path)?;
+                    self.sync_dir_until(path, called)?;
                 }
                 return Err(*stream.pick(&[Errno::EIO, Errno::EIO, Errno::EINVAL]));
             }
@@ -286,7 +287,7 @@ impl Disk {
         if works && self.lies_about(dir, stream) {
             return Ok(());
         }
-        self.sync_dir(path)?;
+        self.sync_dir_until(path, called)?;
         self.told_the_truth(dir);
         Ok(())
     }

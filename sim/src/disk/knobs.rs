@@ -91,7 +91,7 @@ pub struct Knobs {
     pub direct_refused: bool,
     /// Direct I/O that is not aligned goes through the cache, and nobody hears of it.
     pub direct_falls_back: bool,
-    /// Overwriting takes space of its own until the next sync, so a full disk refuses it.
+    /// Overwriting needs as much space again as it is long: a full disk refuses it.
     pub copies_on_write: bool,
     /// No space can be reserved.
     pub allocate_refused: bool,

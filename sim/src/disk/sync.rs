@@ -96,7 +96,7 @@ impl Disk {
         let seqs = atoms
             .map(|atom| atom.seq)
             .chain(changes.map(|change| change.seq));
-        seqs.filter(|&seq| seq <= until).max()
+        seqs.filter(|&seq| self.forced < seq && seq <= until).max()
     }
 
     /// What a successful sync of a file makes durable of names, and of other files, up to a moment.
@@ -166,6 +166,11 @@ impl Disk {
     /// Syncs a directory: the changes of its names are durable, except renames that also
     /// wait for another directory.
     pub fn sync_dir(&mut self, path: &Path) -> Result<(), Errno> {
+        self.sync_dir_until(path, self.seq)
+    }
+
+    /// The same for a sync that was called when `until` was now.
+    pub(super) fn sync_dir_until(&mut self, path: &Path, until: u64) -> Result<(), Errno> {
         let dir = self.resolve(path)?;
         self.dir(dir)?;
         match self.mode {
@@ -181,6 +186,15 @@ impl Disk {
             return Ok(());
         }
         let is_about = |atom: &&Atom| atom.op.keys().any(|key| key.dir == dir);
+        let is_late = |atom: &Atom| atom.seq > until && is_about(&atom);
+        let is_outrun = self.knobs.sync_is_outrun
+            && self.atoms.list().iter().any(is_late)
+            && self.counts.fire(Fault::SyncOutrun);
+        let until = match is_outrun {
+            true => until,
+            false => self.seq,
+        };
+        let is_about = |atom: &&Atom| atom.seq <= until && is_about(atom);
         let own = self
             .atoms
             .list()
@@ -194,13 +208,13 @@ impl Disk {
                 if let Some(own) = own {
                     self.force(match self.knobs.rules().sync_takes {
                         SyncTakes::LogUpToOwn => own,
-                        _ => self.seq,
+                        _ => until,
                     });
                 }
                 return Ok(());
             }
         };
-        let chosen = self.atoms.sync(dir, needs_both);
+        let chosen = self.atoms.sync(dir, needs_both, until);
         self.make_durable(&chosen);
         Ok(())
     }

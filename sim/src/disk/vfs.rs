@@ -288,8 +288,10 @@ impl Vfs for SimVfs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        // Others may change names between here and when the call is done.
+        let called = self.with_disk(|disk| disk.now());
         let body = |disk: &mut Disk, faults: &mut Stream| {
-            let synced = disk.faulty_sync_dir(path, faults);
+            let synced = disk.faulty_sync_dir(path, called, faults);
             if let Ok(dir) = disk.resolve(path) {
                 disk.strict.dir_synced(dir, synced.is_ok());
             }

@@ -10,7 +10,7 @@ use seawall::Error;
 
 use super::Runner;
 use super::probe::is_same;
-use crate::checker::guarantee::{self, Guarantee, Place, Remainder};
+use crate::checker::guarantee::{self, Guarantee, Remainder};
 use crate::checker::{Property, Violation, ensure};
 use crate::disk::{Disk, Entry, Fault, FaultClass, Image, Incident};
 use crate::trace;
@@ -60,12 +60,6 @@ impl Runner<'_> {
                 true => 0,
                 false => vouched(&before.image, incidents),
             };
-            let is_in_bytes = incidents.iter().all(|one| one.class == FaultClass::Rot);
-            let places = incidents.iter().filter_map(|one| {
-                let path = disk.path_of(one.ino)?;
-                let end = one.range.1;
-                Some(Place { path, end })
-            });
             let unreadable = incidents
                 .iter()
                 .filter(|one| one.fault == Fault::LatentSector);
@@ -76,7 +70,7 @@ impl Runner<'_> {
                 may_refuse: class != FaultClass::UnitDamage || first < u64::MAX,
                 is_fresh: incidents.iter().any(|one| !one.is_judged),
                 unreadable: unreadable.collect(),
-                places: is_in_bytes.then(|| places.collect()),
+                places: guarantee::places(disk),
             }
         })
     }

@@ -116,8 +116,8 @@ impl Runner<'_> {
                 .collect::<Vec<_>>()
         });
         // A file that nobody had open may have got shorter since the open looked at it.
-        let forgotten = Fault::WritebackErrorForgotten;
-        if self.world.with_disk(|disk| disk.counts().faults(forgotten)) == 0 {
+        let forgotten = self.forgotten();
+        if std::mem::replace(&mut self.forgotten, forgotten) == forgotten {
             listing::check_sizes(&recovered.segments, &sizes, recovered.total_bytes)?;
         }
         drop((model, tally));
@@ -127,6 +127,12 @@ impl Runner<'_> {
             None => self.count_whole(),
         }
         Ok(())
+    }
+
+    /// How often a file has left the cache with what a failed write-back had lost of it.
+    fn forgotten(&self) -> u64 {
+        let fault = Fault::WritebackErrorForgotten;
+        self.world.with_disk(|disk| disk.counts().faults(fault))
     }
 
     /// The whole contract held: counts that for each class of faults that has struck since it was

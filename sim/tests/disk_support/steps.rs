@@ -20,7 +20,7 @@ pub fn step(vfs: &dyn Vfs, open: &mut Vec<Arc<dyn File>>, stream: &mut Stream) {
     let (offset, len) = (stream.below(9000), stream.within(1, 5000));
     let bytes = vec![stream.within(1, 255) as u8; len as usize];
     let other = Path::new(*stream.pick::<&str>(&names));
-    let choice = stream.below(14);
+    let choice = stream.below(15);
     let done = match choice {
         0 | 1 => vfs.open(name, how).map(|file| open.push(file)),
         2 => vfs.create_dir(name),
@@ -37,7 +37,11 @@ pub fn step(vfs: &dyn Vfs, open: &mut Vec<Arc<dyn File>>, stream: &mut Stream) {
                 8 => file.sync_all(),
                 9 => file.set_len(offset),
                 10 => file.allocate(offset, len),
-                11 => file.read_at(offset, &mut vec![0; len as usize]).map(drop),
+                11 => {
+                    open.swap_remove(index);
+                    return;
+                }
+                12 => file.read_at(offset, &mut vec![0; len as usize]).map(drop),
                 _ => file.write_at(offset, &bytes).map(drop),
             }
         }
@@ -57,7 +61,7 @@ pub fn random_knobs(seed: u64, stream: &mut Stream) -> Knobs {
         garbage_tail: *stream.pick(&[Ratio::NEVER, Ratio::NEVER, rare]),
         sync_covers_names: SyncNames::ALL[seed as usize % SyncNames::COUNT],
         xdir_rename_needs_both: stream.below(2) == 0,
-        capacity: *stream.pick(&[None, Some(40 * 1024)]),
+        capacity: *stream.pick(&[None, Some(20 * 1024)]),
         short_write: rare,
         short_read: rare,
         eintr: rare,
@@ -66,7 +70,7 @@ pub fn random_knobs(seed: u64, stream: &mut Stream) -> Knobs {
         sync_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 3)]),
         dirsync_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 3)]),
         sync_error_mode: SyncErrorMode::ALL[seed as usize % SyncErrorMode::COUNT],
-        writeback_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 20)]),
+        writeback_error: *stream.pick(&[Ratio::NEVER, Ratio::new(1, 5)]),
         direct_refused: stream.below(4) == 0,
         direct_falls_back: stream.below(2) == 0,
         copies_on_write: stream.below(2) == 0,
