@@ -51,7 +51,8 @@ pub struct Place {
 pub struct Guarantee {
     /// The weakest class of what happened since all was judged; `None` for nothing.
     pub class: Option<FaultClass>,
-    /// Records up to this one are there, if they were acknowledged, unless the log is refused.
+    /// Records up to this one are there, if they were acknowledged, unless the log is refused;
+    /// `u64::MAX` where no record is at risk, and so nothing else is, either.
     pub keeps: u64,
     /// Whether any of that was not judged yet.
     pub is_fresh: bool,
@@ -126,7 +127,7 @@ pub fn judge(
     guarantee: &Guarantee,
     tally: &mut Tally,
 ) -> Result<Remainder, Violation> {
-    if !guarantee.is_fresh {
+    if !guarantee.is_fresh || guarantee.keeps == u64::MAX {
         return judge_recovery(model, recovered, tally).map(|()| Remainder::Exact);
     }
     lsn::check_recovered(recovered, tally)?;
@@ -134,7 +135,7 @@ pub fn judge(
     let settled = model.settled();
     // Of a log that was truncated up to there nothing is left: a new one begins.
     let keeps = match settled.min(guarantee.keeps) {
-        keeps if keeps < model.low_water.possible => 0,
+        keeps if keeps < model.low_water.certain => 0,
         keeps => keeps,
     };
     tally.evaluated(Property::Guarantee);

@@ -66,7 +66,10 @@ impl Runner<'_> {
             let unreadable = unreadable.filter_map(|one| disk.path_of(one.ino));
             Guarantee {
                 class: Some(class),
-                keeps: (first - 1).max(vouched),
+                keeps: match first {
+                    u64::MAX => u64::MAX,
+                    first => (first - 1).max(vouched),
+                },
                 may_refuse: class != FaultClass::UnitDamage || first < u64::MAX,
                 is_fresh: incidents.iter().any(|one| !one.is_judged),
                 unreadable: unreadable.collect(),
