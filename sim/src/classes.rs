@@ -2,7 +2,7 @@
 //!
 //! After these a log owes everything, so there is one verdict, and what is counted is how often it was
 //! given. The classes that leave less are those of a medium that breaks its word, in
-//! [`FaultClass`](crate::disk::FaultClass).
+//! [`FaultClass`].
 // Source: the fault model's table of classes and guarantees, C.7.
 
 use crate::disk::{Counts, Fault, FaultClass};

@@ -135,6 +135,8 @@ fn is_unheard(fault: Fault) -> bool {
             Fault::ByteTear
                 | Fault::LenIntermediate
                 | Fault::GarbageTail
+                | Fault::FileForgotten
+                | Fault::SyncOutrun
                 | Fault::WritebackError
                 | Fault::WritebackErrorForgotten
                 | Fault::MisalignedBuffered

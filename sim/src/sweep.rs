@@ -2,7 +2,7 @@
 //! sector and every write, one place at a time.
 //!
 //! Each time it is looked at in every way, and what is seen has to be *detected*, a *torn tail* or
-//! *harmless* ([`judge`]). Bytes that are whole, in a place that is not theirs, matter most: their
+//! *harmless* (`judge.rs`). Bytes that are whole, in a place that is not theirs, matter most: their
 //! checksums hold. The damage is listed before anything is done, and nothing is drawn, so the
 //! result does not depend on the number of threads.
 //!

@@ -67,6 +67,12 @@ pub const RULES: &[Rule] = &[
         why: "only an open is refused so",
     },
     Rule {
+        faults: &[Fault::SyncOutrun],
+        operations: &[Operation::Rest],
+        phases: &[LifePhase::AfterPowerCut],
+        why: "who opens a log is alone with it",
+    },
+    Rule {
         faults: &[],
         operations: &[
             Operation::Append,
