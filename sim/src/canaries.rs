@@ -81,6 +81,9 @@ impl Canary {
             Canary::Lie(_) => {
                 [Class::Durability as u8, Class::Integrity as u8].contains(&exit_code)
             }
+            // A disk that does not fail where it has to breaks its word in another way: that is
+            // noticed as well.
+            Canary::Mute(_) if summary.failure.is_some() => true,
             Canary::Mute(fault) => {
                 // What only follows from it may be missing as well.
                 let own = format!("fault {fault}");

@@ -11,7 +11,7 @@ use crate::disk::dir::Ino;
 use crate::disk::file::FileNode;
 use crate::disk::versions::units_of;
 
-use super::{FORGOTTEN, MediaState};
+use super::{FORGOTTEN, MediaState, SECTOR};
 
 /// The units of a file that a power cut damages, and what was durable of it.
 pub(in crate::disk) struct Hit {
@@ -60,6 +60,9 @@ impl Disk {
     /// in the cache only, until it leaves it or the power is cut.
     pub(in crate::disk) fn forgot_pending(&mut self, ino: Ino) {
         if self.media.lies.contains_key(&ino) {
+            let stored = self.file(ino).cur.stored();
+            let beginning = stored[..stored.len().min(SECTOR as usize)].to_vec();
+            self.media.beginnings.entry(ino).or_insert(beginning);
             self.media.lost(ino, &mut self.counts);
             self.media.lies.insert(ino, FORGOTTEN);
         }
