@@ -29,6 +29,9 @@ pub enum Fate {
     Refused,
     /// A recovery did not have it: it must never come back.
     Lost,
+    /// The same, but it may have had an LSN below this one, where that recovery began: a disk whose
+    /// flushes lie may bring back what was truncated.
+    MaybeBelow(u64),
 }
 
 /// An append call.
@@ -340,6 +343,11 @@ impl Model {
                 ),
             )),
             Fate::InFlight => None,
+            Fate::MaybeBelow(low) if lsn < low => None,
+            Fate::MaybeBelow(_) => Some((
+                Property::Resurrection,
+                format!("append {} was lost and came back with lsn {lsn}", id.0),
+            )),
         };
         if let Some((property, story)) = story {
             return Err(Violation::new(property, story));
@@ -373,14 +381,20 @@ impl Model {
     /// A recovery has settled that the log ends with `last`: what it did not have is lost.
     pub fn settle(&mut self, last: u64) {
         self.by_lsn.truncate(last as usize);
+        let low = self.low_water.certain;
+        let below = self.by_lsn.iter().take(low as usize - 1);
+        let is_hidden = below.filter(|holder| holder.is_some()).count() as u64 + 1 < low;
         for append in &mut self.appends {
             let is_lost = match append.fate {
                 Fate::InFlight => true,
                 Fate::Accepted(lsn) => lsn > last,
-                Fate::Refused | Fate::Lost => false,
+                Fate::Refused | Fate::Lost | Fate::MaybeBelow(_) => false,
             };
             if is_lost {
-                append.fate = Fate::Lost;
+                append.fate = match append.fate {
+                    Fate::InFlight if is_hidden => Fate::MaybeBelow(low),
+                    _ => Fate::Lost,
+                };
                 self.lost += 1;
             }
         }
