@@ -230,7 +230,7 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
     say!("{}", banner(&campaign));
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
     let start = Instant::now();
-    let bar = progress_bar(campaign.seeds);
+    let bar = bar_of(campaign.seeds, "{pos}/{len} seeds, {per_sec}, {eta} left");
     let mut next_line = Duration::from_secs(10);
     let summary = campaign.run(|done| {
         bar.set_position(done);
@@ -403,14 +403,16 @@ fn run_canaries(args: &CanariesArgs) -> ExitCode {
     }
 }
 
-fn progress_bar(seeds: Option<u64>) -> ProgressBar {
+/// A bar on a terminal, and nothing elsewhere; `told` is what stands behind it. Without a length it
+/// only turns.
+fn bar_of(length: Option<u64>, told: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let template = "{elapsed_precise} {bar:40} {pos}/{len} seeds, {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(template).expect("the template is fixed");
-    match seeds {
-        Some(seeds) => ProgressBar::new(seeds).with_style(style),
+    let template = format!("{{elapsed_precise}} {{bar:40}} {told}");
+    let style = ProgressStyle::with_template(&template).expect("the template is fixed");
+    match length {
+        Some(length) => ProgressBar::new(length).with_style(style),
         None => ProgressBar::new_spinner(),
     }
 }

@@ -1,16 +1,15 @@
 //! `cargo sim mutants`: what can be asked of the mutants, and how it is told.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use seawall_sim::mutants::{Step, Suite, Trouble};
 use seawall_sim::seed::Seed;
 
-use super::parse_time;
+use super::{bar_of, parse_time};
 
 #[derive(Args)]
 pub(super) struct MutantsArgs {
@@ -42,7 +41,7 @@ pub(super) fn run(args: MutantsArgs) -> ExitCode {
         jobs: args.jobs,
     };
     say!("seed {}, {} seeds for each", suite.seed, suite.seeds);
-    let bar = mutants_bar();
+    let bar = bar_of(Some(1), "{pos}/{len} {msg}");
     let outcome = suite.run(|step| match step {
         Step::Begins(name, done, of) => {
             bar.set_length(of as u64);
@@ -84,13 +83,4 @@ pub(super) fn run(args: MutantsArgs) -> ExitCode {
         }
     };
     ExitCode::from(code)
-}
-
-fn mutants_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{elapsed_precise} {bar:40} {pos}/{len} {msg}";
-    let style = ProgressStyle::with_template(template).expect("the template is fixed");
-    ProgressBar::new(1).with_style(style)
 }

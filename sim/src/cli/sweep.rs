@@ -1,14 +1,15 @@
 //! `cargo sim sweep`: what can be asked of the corruption sweep, and how it is told.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use seawall_sim::sweep::{Only, Share, Sweep, Swept, Trouble};
+
+use super::{bar_of, jobs_or_all};
 
 #[derive(Args)]
 pub(super) struct SweepArgs {
@@ -27,16 +28,15 @@ pub(super) struct SweepArgs {
 }
 
 pub(super) fn run(args: SweepArgs) -> ExitCode {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let sweep = Sweep {
-        jobs: args.jobs.unwrap_or(processors).max(1),
+        jobs: jobs_or_all(args.jobs),
         only: args.only,
         share: Share::ALL,
         at: args.at,
     };
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
     let start = Instant::now();
-    let bar = places_bar();
+    let bar = bar_of(Some(1), "{pos}/{len} places, {per_sec}, {eta} left");
     let mut next_line = Duration::from_secs(10);
     let swept = sweep.run(|done, of| {
         bar.set_length(of);
@@ -107,13 +107,4 @@ fn json(swept: &Swept, places: u64, wall: Duration) -> serde_json::Value {
         "missing": swept.missing,
         "table": swept.table.json(),
     })
-}
-
-fn places_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{elapsed_precise} {bar:40} {pos}/{len} places, {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(template).expect("the template is fixed");
-    ProgressBar::new(1).with_style(style)
 }
