@@ -92,8 +92,10 @@ impl File for SimFile {
                     Extent::Whole => disk.faulty_write(self.fd, offset, buf, faults),
                     Extent::Part => disk.write_within(self.fd, offset, buf, faults),
                 };
-                if result.is_ok() {
-                    disk.strict.wrote(self.ino);
+                // The rest of a write that was interrupted may follow.
+                if !matches!(result, Err(Errno::EINTR)) {
+                    let count = result.ok().map(|count| count as u64);
+                    disk.strict.wrote(self.ino, offset, buf.len() as u64, count);
                 }
                 let written = Written {
                     ino: self.ino,

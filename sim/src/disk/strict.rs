@@ -52,6 +52,9 @@ struct Writes {
 struct Write {
     began: u64,
     done: u64,
+    start: u64,
+    /// Where the rest of it is to follow, if it fell short.
+    rest: Option<u64>,
 }
 
 impl Strict {
@@ -61,10 +64,24 @@ impl Strict {
         self.now = now;
     }
 
-    /// A write has returned `Ok`. Nobody relies on what one leaves that fails.
-    pub(super) fn wrote(&mut self, ino: Ino) {
+    /// A write of `len` bytes to `start` has returned. Nobody relies on what one leaves that fails,
+    /// nor on the beginning of one whose rest fails.
+    pub(super) fn wrote(&mut self, ino: Ino, start: u64, len: u64, count: Option<u64>) {
         let (began, done) = (self.began, self.now);
-        self.file(ino).pending.push(Write { began, done });
+        let pending = &mut self.file(ino).pending;
+        if let Some(count) = count {
+            pending.push(Write {
+                began,
+                done,
+                start,
+                rest: (count < len).then_some(start + count),
+            });
+            return;
+        }
+        let mut start = start;
+        while let Some(beginning) = pending.pop_if(|write| write.rest == Some(start)) {
+            start = beginning.start;
+        }
     }
 
     /// A sync of a file has returned.
@@ -197,9 +214,9 @@ mod tests {
         let file = Ino(1);
         // Two writes; a sync begins between them and ends after both.
         strict.perform(1, 2);
-        strict.wrote(file);
+        strict.wrote(file, 0, 8, Some(8));
         strict.perform(3, 5);
-        strict.wrote(file);
+        strict.wrote(file, 8, 8, Some(8));
         strict.perform(4, 6);
         strict.synced(file, true);
         assert_eq!(strict.file(file).covered, Some(1));
@@ -210,11 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn nobody_relies_on_the_beginning_of_a_write_whose_rest_fails() {
+        let mut strict = Strict::default();
+        let file = Ino(1);
+        strict.wrote(file, 0, 8, Some(8));
+        strict.wrote(file, 8, 8, Some(3));
+        strict.wrote(file, 11, 5, Some(2));
+        strict.wrote(file, 13, 3, None);
+        assert_eq!(strict.file(file).pending.len(), 1, "the first was whole");
+        strict.wrote(file, 8, 8, Some(3));
+        strict.wrote(file, 64, 8, None);
+        assert_eq!(strict.file(file).pending.len(), 2, "another one failed");
+    }
+
+    #[test]
     fn a_sync_that_is_tried_again_proves_nothing() {
         let mut strict = Strict::default();
         let file = Ino(1);
         strict.perform(1, 2);
-        strict.wrote(file);
+        strict.wrote(file, 0, 8, Some(8));
         strict.made(&key("a"), file);
         for is_ok in [false, true] {
             strict.perform(3, 4);
