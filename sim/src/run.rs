@@ -14,7 +14,7 @@ use crate::checker::guarantee::Remainder;
 use crate::checker::{
     Property, Violation, closed, covered, ensure, errors, final_failure, hidden_work, lsn, progress,
 };
-use crate::choice::{Choices, Purpose};
+use crate::choice::{Choices, Purpose, Record, Recording};
 use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::decoy;
@@ -26,6 +26,7 @@ use crate::scenario::{How, Life, LogShape, Scenario};
 use crate::sched::Scheduler;
 use crate::sched::outcome::Outcome;
 use crate::sched::plan::{FrozenStacks, Plan};
+use crate::sched::policy::PolicyKind;
 use crate::trace::{self, Recorded};
 use crate::workload::{Client, Seat, Session};
 use crate::world::World;
@@ -56,12 +57,25 @@ pub struct Report {
 
 /// Runs a scenario; `with_text` keeps the trace's lines.
 pub fn run(scenario: &Scenario, with_text: bool) -> Report {
+    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
+    run_with(scenario, choices, with_text)
+}
+
+/// Runs a scenario, and keeps all its choices.
+pub fn record(scenario: &Scenario) -> (Report, Record) {
+    let recording = Recording::default();
+    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
+    let report = run_with(scenario, choices.recorded(&recording), false);
+    (report, recording.take())
+}
+
+fn run_with(scenario: &Scenario, choices: Choices, with_text: bool) -> Report {
     decoy::prepare();
     trace::start(with_text);
     let mut runner = Runner {
         scenario,
-        choices: Choices::new(scenario.seed.0),
-        world: World::new(&scenario.disk, Choices::new(scenario.seed.0)),
+        world: World::new(&scenario.disk, choices.clone()),
+        choices,
         session: Session::default(),
         figures: Figures::default(),
         shape: None,
@@ -344,9 +358,12 @@ impl Runner<'_> {
 
     /// Runs tasks under the life's policy. `part` keeps the streams of a life's parts apart.
     fn schedule(&self, life: &Life, part: u64, tasks: usize, body: &dyn Fn(usize)) -> Outcome {
-        let stream = self
-            .choices
-            .stream(Purpose::Schedule, self.figures.lives * 4 + part);
+        let number = self.figures.lives * 4 + part;
+        let stream = self.choices.stream(Purpose::Schedule, number);
+        let policy = match self.choices.is_on_tape(Purpose::Schedule, number) {
+            true => PolicyKind::Random,
+            false => life.policy,
+        };
         let remaining = match part {
             1 => life
                 .clients
@@ -363,7 +380,7 @@ impl Runner<'_> {
             },
             remaining,
             spurious: life.spurious,
-            ..Plan::new(life.policy, stream)
+            ..Plan::new(policy, stream)
         };
         Scheduler::of_this_thread().run(tasks, plan, body)
     }

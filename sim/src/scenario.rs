@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::choice::Ratio;
+use crate::choice::{Ratio, Tape};
 use crate::disk::{Knobs, Media};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
@@ -54,6 +54,10 @@ pub struct Scenario {
     /// One after the other, on the same disk.
     #[serde(rename = "life")]
     pub lives: Vec<Life>,
+    /// Choices that are not left to the seed. Where the schedule of a life is here, no policy is
+    /// asked.
+    #[serde(default, skip_serializing_if = "Tape::is_empty")]
+    pub tape: Tape,
 }
 
 /// From one open of the log to its end.

@@ -20,7 +20,7 @@ use std::ptr;
 use corosensei::Yielder;
 use seawall::env::sync::Park;
 
-use crate::choice::{Choices, Purpose, Ratio, Stream};
+use crate::choice::{Choices, Purpose, Ratio, Recorder, Stream};
 use crate::trace;
 use outcome::Outcome;
 use policy::{Moment, Policies, PolicyKind};
@@ -72,6 +72,16 @@ struct Sampler {
     policies: Policies,
     kind: PolicyKind,
     stream: Stream,
+    /// Writes down what was chosen, in whatever way that was drawn.
+    recorder: Option<Recorder>,
+}
+
+impl Sampler {
+    fn note(&mut self, options: u64, chosen: u64) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(options, chosen);
+        }
+    }
 }
 
 /// The scheduler of one thread. Nothing in it stays borrowed while tasks switch.
@@ -137,6 +147,7 @@ impl Scheduler {
                 kind: PolicyKind::Walk,
                 // Each run brings its own.
                 stream: Choices::new(0).stream(Purpose::Schedule, 0),
+                recorder: None,
             }),
         }
     }
@@ -244,7 +255,11 @@ impl Scheduler {
                 };
                 let sampler = &mut *self.sampler.borrow_mut();
                 let policy = sampler.policies.of(sampler.kind);
-                policy.choose(moment, &mut sampler.stream)
+                let next = policy.choose(moment, &mut sampler.stream);
+                if sampler.recorder.is_some() {
+                    sampler.note(runnable.len() as u64, moment.number(next) as u64);
+                }
+                next
             }
         };
         assert!(runnable.contains(next), "the choice cannot run");
@@ -258,12 +273,20 @@ impl Scheduler {
     /// Whether a wait that begins now may end for nothing.
     fn draw_spurious(&self) -> bool {
         let sampler = &mut *self.sampler.borrow_mut();
-        sampler.stream.happens(self.spurious.get())
+        let chance = self.spurious.get();
+        let happens = sampler.stream.happens(chance);
+        if !chance.is_never() {
+            sampler.note(2, u64::from(happens));
+        }
+        happens
     }
 
     /// A number below `bound`.
     fn draw(&self, bound: usize) -> usize {
-        self.sampler.borrow_mut().stream.below(bound as u64) as usize
+        let sampler = &mut *self.sampler.borrow_mut();
+        let drawn = sampler.stream.below(bound as u64);
+        sampler.note(bound as u64, drawn);
+        drawn as usize
     }
 
     /// Hands over from `task` to `next`; returns when `task` is resumed.

@@ -2,7 +2,7 @@
 //!
 //! *Verified:* a seed has the same trace when it is run again, on other threads at once, in other
 //! processes, in the other build profile, with and without the text of the trace, and as a
-//! scenario that was printed and parsed.
+//! scenario that was printed and parsed; and from the tape of its choices.
 //! *Not verified:* other machines and other versions of the compiler; and no hash is kept from
 //! one commit to the next, since each change of the log or the simulator changes all of them.
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use seawall_sim::run::run;
+use seawall_sim::run::{record, run};
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::{Setting, generate};
 use seawall_sim::seed::Seed;
@@ -176,4 +176,24 @@ fn is_up_to_date(binary: &Path) -> bool {
         changed.is_some_and(|changed| changed <= built)
     };
     sources.split_whitespace().skip(1).all(is_older)
+}
+
+#[test]
+fn a_recorded_run_is_the_same_again_from_its_tape() {
+    for seed in 0..150 {
+        let scenario = generate(Seed(seed), Setting::default());
+        let (report, made) = record(&scenario);
+        let taped = Scenario {
+            tape: made.tape(),
+            ..scenario.clone()
+        };
+        assert_eq!(report.trace.hash, hash_of(&scenario), "seed {seed}");
+        let text = taped.print();
+        let parsed = Scenario::parse(&text).expect("a taped scenario parses");
+        let (again, same) = record(&parsed);
+        assert_eq!(again.trace.hash, report.trace.hash, "seed {seed}\n{text}");
+        for ((id, one), (_, other)) in made.tracks().zip(same.tracks()) {
+            assert_eq!(one, other, "seed {seed}, {id}");
+        }
+    }
 }

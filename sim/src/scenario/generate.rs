@@ -3,7 +3,7 @@
 //! the boundary; a share of runs has the sizes of production all the same.
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
-use crate::choice::{Choices, Purpose, Ratio, Stream};
+use crate::choice::{Choices, Purpose, Ratio, Stream, Tape};
 use crate::disk::{Knobs, Profile, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
@@ -76,6 +76,7 @@ pub fn generate(seed: Seed, setting: Setting) -> Scenario {
         disk,
         media: None,
         lives,
+        tape: Tape::default(),
     };
     profiles::add(&mut scenario, setting.profile, shape);
     keys::add(&mut scenario, setting.encryption, shape);

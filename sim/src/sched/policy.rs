@@ -25,6 +25,30 @@ pub struct Moment {
     pub step: u64,
 }
 
+impl Moment {
+    /// The task that is option `number`: whoever runs is the first, then come the others in order.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn option(self, number: usize) -> usize {
+        match (self.current, number.checked_sub(1)) {
+            (Some(current), None) => current,
+            (Some(current), Some(other)) => self.runnable.without(current).nth(other),
+            (None, _) => self.runnable.nth(number),
+        }
+    }
+
+    /// Which option a task is.
+    pub fn number(self, task: usize) -> usize {
+        let before = self.runnable.below(task).len();
+        match self.current {
+            Some(current) if current == task => 0,
+            Some(current) if current > task => before + 1,
+            _ => before,
+        }
+    }
+}
+
 /// A way of choosing who runs next.
 pub trait Policy {
     /// Begins a run of `remaining.len()` tasks, each with its estimated number of I/O calls.
@@ -110,6 +134,22 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_runs_is_the_first_option() {
+        let runnable = TaskSet::EMPTY.with(1).with(4).with(6);
+        for current in [None, Some(1), Some(4), Some(6)] {
+            let moment = Moment {
+                runnable,
+                current,
+                step: 0,
+            };
+            assert!(current.is_none_or(|current| moment.option(0) == current));
+            for number in 0..3 {
+                assert_eq!(moment.number(moment.option(number)), number);
+            }
+        }
+    }
 
     #[test]
     fn a_policy_survives_print_and_parse() {

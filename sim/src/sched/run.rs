@@ -109,6 +109,7 @@ impl Scheduler {
         let sampler = &mut *self.sampler.borrow_mut();
         sampler.kind = plan.policy;
         sampler.stream = plan.stream;
+        sampler.recorder = sampler.stream.take_recorder();
         let unknown = [1; TASKS_MAX];
         let remaining = match known {
             0 => &unknown[..tasks],

@@ -36,6 +36,12 @@ impl TaskSet {
         TaskSet(self.0 & !(1 << task))
     }
 
+    /// Those of its tasks whose numbers are below `task`.
+    #[must_use]
+    pub fn below(self, task: usize) -> TaskSet {
+        TaskSet(self.0 & ((1 << task) - 1))
+    }
+
     /// The tasks of either set.
     #[must_use]
     pub fn union(self, other: TaskSet) -> TaskSet {

@@ -55,8 +55,8 @@ impl World {
         });
         disk.refuse_space(0);
         disk.make_room();
-        // Without faults nothing is ever drawn from it.
-        let faults = self.choices.stream(Purpose::Faults, 0);
+        // Without faults nothing is drawn from it but the order of names in a listing.
+        let faults = self.choices.aside().stream(Purpose::Faults, 0);
         Fork {
             vfs: SimVfs::new(disk, Arc::new(Aside(self.ledger.clone())), faults),
             entropy: Arc::new(SimEntropy::new(entropy)),
