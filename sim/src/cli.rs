@@ -1,7 +1,6 @@
 //! The command line: what can be asked for, and what answers it.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -14,9 +13,7 @@ use seawall_sim::checker::Class;
 use seawall_sim::disk::{Fault, Lie, Profile};
 use seawall_sim::report::failure::save_and_tell;
 use seawall_sim::report::summary::Outcome;
-use seawall_sim::run::run;
-use seawall_sim::scenario::Scenario;
-use seawall_sim::scenario::generate::{Setting, Shape, generate};
+use seawall_sim::scenario::generate::{Setting, Shape};
 use seawall_sim::scenario::keys::Encryption;
 use seawall_sim::seed::Seed;
 
@@ -27,6 +24,8 @@ macro_rules! say {
 }
 
 mod mutants;
+mod replay;
+mod shrink;
 mod sweep;
 
 const EXIT_CODES: &str = "\
@@ -50,6 +49,7 @@ Examples:
   cargo sim run $(git rev-parse HEAD) --time 60s
   cargo sim replay 0x1f --trace       one seed again, with everything that happened
   cargo sim replay sim-failures/0x1f.toml
+  cargo sim shrink sim-failures/0x1f.toml
   cargo sim mutants                   every mistake in sim/mutants
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
@@ -68,7 +68,9 @@ enum Command {
     /// Run many seeds until one fails.
     Run(RunArgs),
     /// Run one seed, or one scenario file, and print the hash of its trace.
-    Replay(ReplayArgs),
+    Replay(replay::ReplayArgs),
+    /// Make a failure as small as it gets: fewer lives, operations, faults and switches.
+    Shrink(shrink::ShrinkArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
     Mutants(mutants::MutantsArgs),
     /// Damage every bit, sector and write of a small log, one at a time: nothing wrong may be shown.
@@ -154,18 +156,6 @@ impl SettingArgs {
 }
 
 #[derive(Args)]
-struct ReplayArgs {
-    /// A seed, or the path of a scenario file.
-    what: String,
-    /// Print everything that happened, a line each.
-    #[arg(long)]
-    trace: bool,
-    /// What the seed was run with.
-    #[command(flatten)]
-    setting: SettingArgs,
-}
-
-#[derive(Args)]
 struct CanariesArgs {
     /// The first seed, for each canary the same.
     #[arg(long, default_value = "1")]
@@ -201,7 +191,8 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Run(args) => run_campaign(&args),
-            Command::Replay(args) => replay(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Shrink(args) => shrink::run(&args),
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Canaries(args) => run_canaries(&args),
@@ -308,73 +299,6 @@ fn banner(campaign: &Campaign) -> String {
         or_none(campaign.mute.map(|fault| fault.to_string())),
         !campaign.without_crashes,
     )
-}
-
-fn replay(args: &ReplayArgs) -> ExitCode {
-    let scenario = match find_scenario(args) {
-        Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    say!("seed {}", scenario.seed);
-    say!("{}", scenario.print());
-    let report = run(&scenario, args.trace);
-    for line in &report.trace.lines {
-        say!("{line}");
-    }
-    say!(
-        "{} lives, {} recoveries checked, {} appends, {} acknowledged",
-        report.figures.lives,
-        report.figures.recoveries,
-        report.figures.appends,
-        report.figures.acked
-    );
-    say!("trace {:016x}", report.trace.hash);
-    let code = match &report.violation {
-        None => {
-            say!("PASSED\nseed {}", scenario.seed);
-            0
-        }
-        Some(violation) => {
-            let code = violation.property.class() as u8;
-            let again = command_line(args);
-            say!(
-                "FAILED, exit code {code}: {}\n  {}\nseed {}\n{again}",
-                violation.property,
-                violation.story,
-                scenario.seed
-            );
-            code
-        }
-    };
-    ExitCode::from(code)
-}
-
-fn command_line(args: &ReplayArgs) -> String {
-    format!("cargo sim replay {}{}", args.what, args.setting.options())
-}
-
-#[allow(clippy::disallowed_methods)] // Scenario files are on the real file system.
-fn find_scenario(args: &ReplayArgs) -> Result<Scenario, String> {
-    let path: PathBuf = args.what.clone().into();
-    if !path.exists() {
-        let seed: Seed = args
-            .what
-            .parse()
-            .map_err(|error| format!("{error}; and there is no file of that name"))?;
-        return Ok(generate(seed, args.setting.setting()));
-    }
-    let text = std::fs::read_to_string(&path);
-    let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    parse(&path, &text)
-}
-
-fn parse(path: &Path, text: &str) -> Result<Scenario, String> {
-    // One line tells more than the excerpt with arrows that follows it.
-    let first_line = |error: String| error.lines().collect::<Vec<_>>().join(" ");
-    Scenario::parse(text).map_err(|error| format!("{}: {}", path.display(), first_line(error)))
 }
 
 fn jobs_or_all(jobs: Option<usize>) -> usize {

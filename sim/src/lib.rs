@@ -19,6 +19,7 @@ pub mod run;
 pub mod scenario;
 pub mod sched;
 pub mod seed;
+pub mod shrink;
 pub mod sweep;
 mod text;
 pub mod trace;

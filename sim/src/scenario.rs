@@ -140,7 +140,7 @@ impl Scenario {
     }
 
     /// The limits that a run relies on.
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let tasks_max = crate::sched::set::TASKS_MAX;
         if !matches!(self.disk.atomic_unit, 512 | 4096) {
             return Err("disk.atomic-unit is 512 or 4096".into());

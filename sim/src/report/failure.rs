@@ -8,11 +8,29 @@ use std::path::{Path, PathBuf};
 
 use crate::campaign::Failure;
 use crate::run::run;
+use crate::scenario::Scenario;
+use crate::seed::Seed;
 
 /// Where failures are kept, below the current directory.
 pub const FAILURES_DIR: &str = "sim-failures";
 /// How much of the trace's end is shown; all of it is in the file.
 const LINES_SHOWN: usize = 30;
+
+/// Where the shrunk scenario of a seed goes, if nobody says otherwise.
+pub fn shrunk_path(seed: Seed) -> PathBuf {
+    Path::new(FAILURES_DIR).join(format!("{seed}-shrunk.toml"))
+}
+
+/// Saves a scenario; its directory is made where it is missing.
+///
+/// # Errors
+/// When it can't be written.
+pub fn save(path: &Path, scenario: &Scenario) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    std::fs::write(path, scenario.print())
+}
 
 /// Saves scenario and trace, and tells the story.
 ///
@@ -20,10 +38,8 @@ const LINES_SHOWN: usize = 30;
 /// When the files can't be written.
 pub fn save_and_tell(failure: &Failure) -> io::Result<String> {
     let dir = Path::new(FAILURES_DIR);
-    std::fs::create_dir_all(dir)?;
     let path = |ending: &str| -> PathBuf { dir.join(format!("{}.{ending}", failure.seed)) };
-    let scenario = failure.scenario.print();
-    std::fs::write(path("toml"), &scenario)?;
+    save(&path("toml"), &failure.scenario)?;
     // A fault of the simulator may strike again, before the trace can be handed out.
     let trace = match std::panic::catch_unwind(|| run(&failure.scenario, true)) {
         Ok(report) => report.trace,
@@ -34,7 +50,8 @@ pub fn save_and_tell(failure: &Failure) -> io::Result<String> {
     let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
     let violation = &failure.violation;
     Ok(format!(
-        "{scenario}\n{}\n\nFAILED, exit code {}: {}\n  {}\nscenario {}\ntrace {:016x} in {}\nseed {}\ncargo sim replay {}",
+        "{}\n{}\n\nFAILED, exit code {}: {}\n  {}\nscenario {}\ntrace {:016x} in {}\nseed {}\ncargo sim replay {}",
+        failure.scenario.print(),
         shown.join("\n"),
         violation.property.class() as u8,
         violation.property,

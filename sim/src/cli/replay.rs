@@ -1,0 +1,107 @@
+//! `cargo sim replay`, and what all commands about one scenario share: how it is named.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use seawall_sim::run::run as run_scenario;
+use seawall_sim::scenario::Scenario;
+use seawall_sim::scenario::generate::generate;
+use seawall_sim::seed::Seed;
+
+use super::SettingArgs;
+
+/// One scenario.
+#[derive(Args)]
+pub(super) struct WhatArgs {
+    /// A seed, or the path of a scenario file.
+    what: String,
+    /// What the seed was run with.
+    #[command(flatten)]
+    setting: SettingArgs,
+}
+
+#[derive(Args)]
+pub(super) struct ReplayArgs {
+    #[command(flatten)]
+    what: WhatArgs,
+    /// Print everything that happened, a line each.
+    #[arg(long)]
+    trace: bool,
+}
+
+pub(super) fn run(args: &ReplayArgs) -> ExitCode {
+    let scenario = match args.what.scenario() {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    say!("seed {}", scenario.seed);
+    say!("{}", scenario.print());
+    let report = run_scenario(&scenario, args.trace);
+    for line in &report.trace.lines {
+        say!("{line}");
+    }
+    say!(
+        "{} lives, {} recoveries checked, {} appends, {} acknowledged",
+        report.figures.lives,
+        report.figures.recoveries,
+        report.figures.appends,
+        report.figures.acked
+    );
+    say!("trace {:016x}", report.trace.hash);
+    let code = match &report.violation {
+        None => {
+            say!("PASSED\nseed {}", scenario.seed);
+            0
+        }
+        Some(violation) => {
+            let code = violation.property.class() as u8;
+            say!(
+                "FAILED, exit code {code}: {}\n  {}\nseed {}\ncargo sim replay {}",
+                violation.property,
+                violation.story,
+                scenario.seed,
+                args.what.name()
+            );
+            code
+        }
+    };
+    ExitCode::from(code)
+}
+
+impl WhatArgs {
+    /// How to name it once more on a command line.
+    pub(super) fn name(&self) -> String {
+        format!("{}{}", self.what, self.setting.options())
+    }
+
+    /// The scenario itself.
+    ///
+    /// # Errors
+    /// Says in one line what is wrong.
+    #[allow(clippy::disallowed_methods)] // Scenario files are on the real file system.
+    pub(super) fn scenario(&self) -> Result<Scenario, String> {
+        let path: PathBuf = self.what.clone().into();
+        if !path.exists() {
+            let seed: Seed = self
+                .what
+                .parse()
+                .map_err(|error| format!("{error}; and there is no file of that name"))?;
+            return Ok(generate(seed, self.setting.setting()));
+        }
+        let text = std::fs::read_to_string(&path);
+        let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        parse(&path, &text)
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Scenario, String> {
+    // One line tells more than the excerpt with arrows that follows it.
+    let first_line = |error: String| error.lines().collect::<Vec<_>>().join(" ");
+    Scenario::parse(text).map_err(|error| format!("{}: {}", path.display(), first_line(error)))
+}

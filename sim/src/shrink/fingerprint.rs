@@ -1,0 +1,58 @@
+//! What makes two failures the same: the property, and the place where its checker saw it.
+
+use crate::checker::{Property, Violation};
+
+/// The kind of a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    property: Property,
+    /// The checker's sentence without what differs from run to run.
+    place: String,
+}
+
+impl Fingerprint {
+    /// The fingerprint of a failure.
+    pub fn of(violation: &Violation) -> Fingerprint {
+        Fingerprint {
+            property: violation.property,
+            place: match violation.property {
+                // The place is in the panic's message, by its line.
+                Property::Panic => violation.story.clone(),
+                _ => skeleton(&violation.story),
+            },
+        }
+    }
+
+    /// Whether a failure is of this kind.
+    pub fn is_of(&self, violation: &Violation) -> bool {
+        Fingerprint::of(violation) == *self
+    }
+}
+
+/// A sentence up to its first colon, with `#` for each number.
+fn skeleton(story: &str) -> String {
+    let (head, _) = story.split_once(": ").unwrap_or((story, ""));
+    let mut text = String::new();
+    for letter in head.chars() {
+        let is_number = letter.is_ascii_digit();
+        if !(is_number && text.ends_with('#')) {
+            text.push(if is_number { '#' } else { letter });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_details_make_no_other_failure_but_words_do() {
+        let of = |story: &str| Fingerprint::of(&Violation::new(Property::Prefix, story));
+        assert_eq!(of("lsn 7 is not lsn 12"), of("lsn 31 is not lsn 4"));
+        assert_eq!(of("a read failed: EIO"), of("a read failed: ENOSPC"));
+        assert_ne!(of("lsn 7 is gone"), of("lsn 7 is wrong"));
+        let other = Violation::new(Property::Stability, "lsn 7 is gone");
+        assert!(!of("lsn 7 is gone").is_of(&other));
+    }
+}
