@@ -23,6 +23,7 @@ macro_rules! say {
     ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
 }
 
+mod explain;
 mod mutants;
 mod replay;
 mod shrink;
@@ -50,6 +51,7 @@ Examples:
   cargo sim replay 0x1f --trace       one seed again, with everything that happened
   cargo sim replay sim-failures/0x1f.toml
   cargo sim shrink sim-failures/0x1f.toml
+  cargo sim explain sim-failures/0x1f.toml
   cargo sim mutants                   every mistake in sim/mutants
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
@@ -71,6 +73,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Make a failure as small as it gets: fewer lives, operations, faults and switches.
     Shrink(shrink::ShrinkArgs),
+    /// Tell why a scenario fails, by what makes the failure go away.
+    Explain(explain::ExplainArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
     Mutants(mutants::MutantsArgs),
     /// Damage every bit, sector and write of a small log, one at a time: nothing wrong may be shown.
@@ -193,6 +197,7 @@ impl Cli {
             Command::Run(args) => run_campaign(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),
+            Command::Explain(args) => explain::run(&args),
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Canaries(args) => run_canaries(&args),

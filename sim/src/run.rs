@@ -19,6 +19,7 @@ use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::decoy;
 use crate::disk::Strategy;
+use crate::events::{self, Event};
 use crate::figures::Figures;
 use crate::ledger::Ledger;
 use crate::legacy;
@@ -29,7 +30,7 @@ use crate::sched::plan::{FrozenStacks, Plan};
 use crate::sched::policy::PolicyKind;
 use crate::trace::{self, Recorded};
 use crate::workload::{Client, Seat, Session};
-use crate::world::World;
+use crate::world::{Repair, World};
 
 mod forger;
 mod last;
@@ -69,7 +70,31 @@ pub fn record(scenario: &Scenario) -> (Report, Record) {
     (report, recording.take())
 }
 
+/// Runs a scenario with something made durable that the log has not synced, if there is such a repair,
+/// and keeps what happens.
+pub fn watch(scenario: &Scenario, repair: Option<Repair>) -> (Report, Vec<Event>) {
+    events::start();
+    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
+    let report = run_repaired(scenario, choices, repair, false);
+    (report, events::finish())
+}
+
+/// The same, for who only wants to know how it ends.
+pub fn run_with_repair(scenario: &Scenario, repair: Repair) -> Report {
+    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
+    run_repaired(scenario, choices, Some(repair), false)
+}
+
 fn run_with(scenario: &Scenario, choices: Choices, with_text: bool) -> Report {
+    run_repaired(scenario, choices, None, with_text)
+}
+
+fn run_repaired(
+    scenario: &Scenario,
+    choices: Choices,
+    repair: Option<Repair>,
+    with_text: bool,
+) -> Report {
     decoy::prepare();
     trace::start(with_text);
     let mut runner = Runner {
@@ -85,6 +110,9 @@ fn run_with(scenario: &Scenario, choices: Choices, with_text: bool) -> Report {
         forgotten: 0,
         is_over: false,
     };
+    if let Some(repair) = repair {
+        runner.world.repair(repair);
+    }
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
     let result = runner.run();
     runner.report(result.err())
@@ -207,6 +235,7 @@ impl Runner<'_> {
             )
         });
         trace::mix(self.figures.lives);
+        events::keep(|| Event::Life(self.figures.lives));
         let crash = life.end.at.filter(|_| !self.scenario.without_crashes);
         self.world.begin_life(self.figures.lives, self.phase, crash);
         self.world.with_disk(|disk| disk.set_calm(life.calm));
@@ -330,6 +359,8 @@ impl Runner<'_> {
             How::Close | How::PowerCut => LifePhase::AfterPowerCut,
         };
         let mut stream = self.choices.stream(Purpose::Crash, self.figures.lives);
+        let image = || self.world.with_disk(|disk| disk.image());
+        let before = events::are_kept().then(image);
         self.world.with_disk(|disk| {
             let text = match (how, strategy) {
                 (How::Kill, _) => {
@@ -342,6 +373,9 @@ impl Runner<'_> {
             trace::line(|| format!("life {} is over: {text}", self.figures.lives));
             trace::mix_bytes(text.as_bytes());
         });
+        if let Some(before) = before {
+            events::keep(|| Event::Lost(image().lost_since(&before)));
+        }
         self.world.scan();
     }
 

@@ -21,6 +21,7 @@ use corosensei::Yielder;
 use seawall::env::sync::Park;
 
 use crate::choice::{Choices, Purpose, Ratio, Recorder, Stream};
+use crate::events::{self, Event};
 use crate::trace;
 use outcome::Outcome;
 use policy::{Moment, Policies, PolicyKind};
@@ -218,6 +219,12 @@ impl Scheduler {
         }
         self.advance(task);
         let next = self.choose(step, Some(task));
+        if next != task {
+            events::keep(|| Event::Switch {
+                to: next,
+                site: events::site(),
+            });
+        }
         self.switch_to(task, next);
     }
 

@@ -49,8 +49,8 @@ pub fn mix_bytes(bytes: &[u8]) {
 
 /// Adds a line to the text, if there is one.
 pub fn line(text: impl FnOnce() -> String) {
-    let wanted = LINES.with_borrow(Option::is_some);
-    if wanted {
+    let is_kept = LINES.with_borrow(Option::is_some);
+    if is_kept {
         let text = text();
         LINES.with_borrow_mut(|lines| lines.as_mut().expect("just seen").push(text));
     }

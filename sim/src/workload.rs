@@ -12,6 +12,7 @@ use crate::checker::{
 };
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{Disk, FaultClass};
+use crate::events;
 use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
@@ -124,7 +125,7 @@ impl Client<'_> {
     fn perform_all(&self, ops: &[Op]) -> Result<(), Violation> {
         let mut last = None;
         for op in ops {
-            trace::line(|| format!("client {} {op}", self.index));
+            events::tell(|| format!("client {} {op}", self.index));
             if self.perform(*op, &mut last)? == Flow::Stop {
                 break;
             }
@@ -215,7 +216,7 @@ impl Client<'_> {
 
     /// Checks that something excuses an error that is no refusal.
     fn excuse(&self, what: &str, error: &Error) -> Result<(), Violation> {
-        trace::line(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
+        events::tell(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
         self.session
             .failed_calls
             .set(self.session.failed_calls.get() + 1);
@@ -319,6 +320,7 @@ impl Client<'_> {
                 id.0
             )
         })?;
+        events::tell(|| format!("client {} has lsn {lsn}", self.index));
         self.model(|model| model.accept(id, lsn))
     }
 
@@ -333,6 +335,12 @@ impl Client<'_> {
 
     /// The log has said that everything up to `lsn` is durable.
     fn acknowledged(&self, lsn: u64) -> Result<Flow, Violation> {
+        events::tell(|| {
+            format!(
+                "client {} is told that all up to lsn {lsn} is durable",
+                self.index
+            )
+        });
         self.check_covered(lsn)?;
         let is_sound = self.world.with_disk(|disk| disk.is_sound());
         self.model(|model| {

@@ -14,8 +14,10 @@ use crate::checker::{Tally, Violation, truncation};
 use crate::choice::{Choices, Purpose, Stream};
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{
-    Call, CallKind, Disk, Fate, Fault, FaultClass, Gate, Ino, Knobs, Mode, Place, SimVfs, Written,
+    Call, CallKind, Disk, Durable, Fate, Fault, FaultClass, Gate, Ino, Knobs, Mode, Performed,
+    Place, SimVfs, Written,
 };
+use crate::events::{self, Event, Made};
 use crate::ledger::Ledger;
 use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
@@ -44,6 +46,10 @@ struct Watch {
     intruders: u64,
     /// Calls of theirs that change the disk.
     intruder_changes: u64,
+    /// The call that each task makes: its number in the life, and among those that change the disk.
+    under_way: Vec<(u64, Option<u64>)>,
+    life: u64,
+    repair: Option<Repair>,
     whereabouts: Whereabouts,
     /// Tasks that are just now truncating, one bit each.
     truncating: u64,
@@ -53,6 +59,17 @@ struct Watch {
     faults_before: u64,
     tally: Tally,
     violation: Option<Violation>,
+}
+
+/// What is made durable after a call that did not ask for it: to see what would have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// In which life.
+    pub life: u64,
+    /// After its call of this number, from 1 on.
+    pub call: u64,
+    /// What.
+    pub what: Durable,
 }
 
 /// The gate in front of the disk.
@@ -121,6 +138,7 @@ impl World {
             faults_of_calls(disk)
         });
         let mut watch = self.warden.lock();
+        watch.life = life;
         watch.calls = 0;
         watch.changes = 0;
         watch.crash = crash;
@@ -130,6 +148,11 @@ impl World {
         watch.whereabouts = Whereabouts::default();
         watch.whereabouts.phase = phase;
         watch.faults_before = faults_before;
+    }
+
+    /// Makes something durable when its time comes.
+    pub fn repair(&self, repair: Repair) {
+        self.warden.lock().repair = Some(repair);
     }
 
     /// Reaches the disk itself.
@@ -327,6 +350,12 @@ impl Gate for Warden {
         watch.calls += 1;
         let is_change = changes_the_disk(call.kind);
         watch.changes += u64::from(is_change);
+        let number = (watch.calls, is_change.then_some(watch.changes));
+        let task_or_first = task.unwrap_or(0);
+        if watch.under_way.len() <= task_or_first {
+            watch.under_way.resize(task_or_first + 1, (0, None));
+        }
+        watch.under_way[task_or_first] = number;
         if watch.intruders & bit != 0 && is_change {
             watch.intruder_changes += 1;
         }
@@ -347,6 +376,28 @@ impl Gate for Warden {
             self.check_removal(call);
         }
         fate
+    }
+
+    fn performed(&self, disk: &mut Disk, performed: Performed<'_>) {
+        let task = Scheduler::of_this_thread().current_task().unwrap_or(0);
+        let watch = self.lock();
+        let (number, change) = watch.under_way[task];
+        if let Some(repair) = watch.repair
+            && (repair.life, repair.call) == (watch.life, number)
+        {
+            disk.make_durable_now(repair.what);
+        }
+        events::keep(|| {
+            Event::Call(Made {
+                number,
+                change,
+                call: performed.call,
+                name: (performed.name)(),
+                site: events::site(),
+                result: performed.result,
+                fate: performed.fate,
+            })
+        });
     }
 
     fn cut(&self) -> ! {

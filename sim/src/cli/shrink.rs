@@ -13,12 +13,15 @@ use seawall_sim::shrink::shrink;
 use super::bar_of;
 use super::replay::WhatArgs;
 
+/// More runs than shrinking has needed so far.
+pub(super) const RUNS_MAX: u64 = 20_000;
+
 #[derive(Args)]
 pub(super) struct ShrinkArgs {
     #[command(flatten)]
     what: WhatArgs,
     /// How many runs it may take.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = RUNS_MAX)]
     runs: u64,
     /// Where the smaller scenario goes. Default: sim-failures/SEED-shrunk.toml.
     #[arg(long, short)]

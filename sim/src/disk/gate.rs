@@ -5,6 +5,7 @@
 use super::Disk;
 use super::counts::{CallKind, Place};
 use super::dir::Ino;
+use super::errno::Errno;
 
 /// A call that is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,18 @@ pub struct Written<'a> {
     pub count: Option<usize>,
 }
 
+/// A call that was made.
+pub struct Performed<'a> {
+    /// Which.
+    pub call: Call,
+    /// The file's name, or the path.
+    pub name: &'a dyn Fn() -> String,
+    /// What became of it; `None` where it was not done.
+    pub result: Option<Result<u64, Errno>>,
+    /// Whether the life ends there.
+    pub fate: Fate,
+}
+
 /// What stands between a call and the disk. Implemented by the world.
 pub trait Gate: Send + Sync {
     /// Before each call: other tasks may run here. Returns what happens to this call.
@@ -57,6 +70,9 @@ pub trait Gate: Send + Sync {
     fn place(&self) -> Place {
         Place::default()
     }
+    /// After each call, done or not: its name and result are for people. The disk is at hand, and only
+    /// through this reference.
+    fn performed(&self, _: &mut Disk, _: Performed<'_>) {}
     /// The power is cut or the process dies now; the calling task never runs again.
     fn cut(&self) -> !;
     /// After each write. The disk is at hand, and only through this reference.

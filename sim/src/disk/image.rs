@@ -32,6 +32,24 @@ impl Image {
         }
     }
 
+    /// What is not in this image as it was before, a phrase each.
+    pub fn lost_since(&self, before: &Image) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (path, entry) in &before.entries {
+            match (entry, self.entries.get(path)) {
+                (_, None) => lost.push(format!("the name {path}")),
+                (Entry::File(then), Some(Entry::File(now))) if then != now => {
+                    lost.push(difference(path, then, now));
+                }
+                _ => {}
+            }
+        }
+        let is_new = |path: &&String| !before.entries.contains_key(*path);
+        let back = self.entries.keys().filter(is_new);
+        lost.extend(back.map(|path| format!("the removal of {path}")));
+        lost
+    }
+
     /// Whether what is in a directory has that directory: otherwise no disk has it.
     pub(super) fn is_tree(&self) -> bool {
         self.entries.keys().all(|path| match path.rsplit_once('/') {
@@ -48,6 +66,19 @@ impl Image {
         let below =
             from_here.map_while(move |(path, entry)| Some((path.strip_prefix(dir)?, entry)));
         below.filter(|(name, _)| !name.is_empty() && !name.contains('/'))
+    }
+}
+
+/// Where a file is not what it was.
+fn difference(path: &str, then: &[u8], now: &[u8]) -> String {
+    let same = then.iter().zip(now).take_while(|(then, now)| then == now);
+    let first = same.count();
+    let end = then.len().max(now.len());
+    let range = format!("bytes {first} to {end} of {path}");
+    match (now.len(), then.len()) {
+        (now, then) if now < then && first == now => format!("{range}, which ends there now"),
+        (now, then) if now != then => format!("{range}, which has {now} bytes now, not {then}"),
+        _ => format!("some of {range}"),
     }
 }
 

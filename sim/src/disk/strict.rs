@@ -96,6 +96,18 @@ impl Strict {
         file.covered = done.map(|write| write.began).max().max(file.covered);
     }
 
+    /// All that was written to a file is durable.
+    pub(super) fn synced_now(&mut self, ino: Ino) {
+        self.began = self.now;
+        self.file(ino).is_doubtful = false;
+        self.synced(ino, true);
+    }
+
+    /// All names in a directory are durable.
+    pub(super) fn dir_synced_now(&mut self, dir: Ino) {
+        self.names.retain(|name| name.at.dir != dir);
+    }
+
     /// A file or directory was made at `at`.
     pub(super) fn made(&mut self, at: &Key, ino: Ino) {
         self.file(ino).is_new = true;

@@ -220,7 +220,7 @@ impl Disk {
     }
 
     /// Makes a closed set of pending changes of names durable.
-    fn make_durable(&mut self, chosen: &[bool]) {
+    pub(super) fn make_durable(&mut self, chosen: &[bool]) {
         let taken = self.atoms.take(chosen);
         for atom in &taken {
             self.apply_durably(atom);

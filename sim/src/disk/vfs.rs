@@ -19,7 +19,7 @@ use crate::trace;
 use super::counts::CallKind;
 use super::dir::{Ino, ROOT};
 use super::errno::Errno;
-use super::gate::{Call, Fate, Gate};
+use super::gate::{Call, Fate, Gate, Performed};
 use super::handle::SimFile;
 use super::{Disk, Mode};
 
@@ -178,7 +178,14 @@ impl Shared {
             Some(Ok(value)) => Some(Ok(code(value))),
             Some(Err(errno)) => Some(Err(*errno)),
         };
-        record(call, fate, result, name);
+        let performed = Performed {
+            call,
+            name: &name,
+            result,
+            fate,
+        };
+        record(&performed);
+        self.with_state(|state| self.gate.performed(&mut state.disk, performed));
         match (fate, done) {
             (Fate::Run, Some(done)) => done.map_err(io::Error::from),
             _ => self.gate.cut(),
@@ -198,7 +205,13 @@ fn leaves_a_part(kind: CallKind) -> bool {
     )
 }
 
-fn record(call: Call, fate: Fate, result: Option<Result<u64, Errno>>, name: impl Fn() -> String) {
+fn record(performed: &Performed<'_>) {
+    let &Performed {
+        call,
+        name,
+        result,
+        fate,
+    } = performed;
     let code = match result {
         None => u64::MAX,
         Some(Ok(count)) => count << 8,

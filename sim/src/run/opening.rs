@@ -12,6 +12,7 @@ use crate::checker::{Property, Recovered, Violation, covered, errors, listing, p
 use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::Fault;
+use crate::events;
 use crate::scenario::{Life, LogShape};
 use crate::trace;
 use crate::world::LOG_DIR;
@@ -66,7 +67,7 @@ impl Runner<'_> {
                 Ok(Opened::Log)
             }
             Err(error) => {
-                trace::line(|| format!("the open failed: {}", errors::tell(&error)));
+                events::tell(|| format!("the open failed: {}", errors::tell(&error)));
                 if guarantee.explains(&error) {
                     self.detected(&guarantee, &error, wal.get().is_some(), before.as_ref())?;
                     return Ok(Opened::Failed);
@@ -96,7 +97,7 @@ impl Runner<'_> {
             self.figures.reshaped += 1;
         }
         self.shape = Some(shape);
-        trace::line(|| {
+        events::tell(|| {
             let (low, next) = (recovered.low_water, recovered.next_lsn);
             format!("recovered lsn {low} up to, not including, {next}")
         });

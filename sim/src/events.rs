@@ -1,0 +1,86 @@
+//! What a run did, event by event, for who explains it.
+//!
+//! Kept only when asked for. Like the trace, it belongs to the thread.
+
+use std::cell::RefCell;
+
+use crate::disk::{Call, Errno, Fate};
+use crate::site::{LOG, Site};
+use crate::trace;
+
+/// A call to the disk that was made.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Its number in its life, from 1 on.
+    pub number: u64,
+    /// Its number among those that change the disk or sync it, if it is one.
+    pub change: Option<u64>,
+    /// What was called.
+    pub call: Call,
+    /// The file's name, or the path.
+    pub name: String,
+    /// Where in the log.
+    pub site: Option<Site>,
+    /// What became of it; `None` where it was not done.
+    pub result: Option<Result<u64, Errno>>,
+    /// Whether the life ended there.
+    pub fate: Fate,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A life began, with this number.
+    Life(u64),
+    /// A call to the disk.
+    Call(Made),
+    /// A task that could have gone on made way for another, at this place of the log.
+    Switch {
+        /// Who went on.
+        to: usize,
+        /// Where the other one stands.
+        site: Option<Site>,
+    },
+    /// What a power cut took away, a phrase each.
+    Lost(Vec<String>),
+    /// What somebody did or saw, in words.
+    Line(String),
+}
+
+thread_local! {
+    static EVENTS: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
+}
+
+/// Begins to keep what happens on this thread.
+pub(crate) fn start() {
+    EVENTS.replace(Some(Vec::new()));
+}
+
+/// Whether anybody wants to know.
+pub(crate) fn are_kept() -> bool {
+    EVENTS.with_borrow(Option::is_some)
+}
+
+/// Keeps an event, if anybody wants to know.
+pub(crate) fn keep(event: impl FnOnce() -> Event) {
+    if are_kept() {
+        let event = event();
+        EVENTS.with_borrow_mut(|events| events.as_mut().expect("just seen").push(event));
+    }
+}
+
+/// Tells what happened in words: to the trace, and to anybody who wants to know.
+pub(crate) fn tell(text: impl Fn() -> String) {
+    trace::line(&text);
+    keep(|| Event::Line(text()));
+}
+
+/// Where in the log the calling task is, if anybody wants to know.
+pub(crate) fn site() -> Option<Site> {
+    are_kept().then(|| Site::of_caller(&LOG)).flatten()
+}
+
+/// Hands out what was kept.
+pub(crate) fn finish() -> Vec<Event> {
+    EVENTS.take().unwrap_or_default()
+}

@@ -1,0 +1,189 @@
+//! Why a scenario fails: told in a few sentences, each of which was tried.
+//!
+//! A failure alone tells what is wrong, a trace what came before; neither tells what it needs. So
+//! the scenario is run again and again with one thing changed: the crash comes earlier or later, a
+//! fault does not happen, a task is not interrupted, something is made durable that the log has not
+//! synced. What makes the failure go away is part of the story; what does not is left out. Nothing
+//! here knows the log: calls are told by the place in its source that made them.
+//!
+//! What it cannot tell is a mistake that needs none of these; then it says so.
+
+use std::panic::catch_unwind;
+
+use crate::checker::Violation;
+use crate::choice::Purpose;
+use crate::disk::Errno;
+use crate::events::{Event, Made};
+use crate::run::{run, watch};
+use crate::scenario::Scenario;
+use crate::shrink::Fingerprint;
+
+mod missing_sync;
+mod timeline;
+mod window;
+mod words;
+
+use words::{describe, place};
+
+/// Why a scenario fails.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// How it fails.
+    pub violation: Violation,
+    /// What happened, a line each: what clients did and saw, and the calls that change the disk.
+    pub timeline: Vec<String>,
+    /// What the failure needs, a sentence each.
+    pub sentences: Vec<String>,
+    /// How many runs that took.
+    pub runs: u64,
+}
+
+/// Explains a scenario that fails. It has its choices on a tape, as [`shrink`](crate::shrink::shrink)
+/// leaves it, or else its faults and switches can't be taken away one by one. `None` where it does
+/// not fail, or makes the simulator panic.
+pub fn explain(scenario: &Scenario) -> Option<Explanation> {
+    let (report, events) = catch_unwind(|| watch(scenario, None)).ok()?;
+    let violation = report.violation?;
+    let mut explainer = Explainer {
+        scenario,
+        fingerprint: Fingerprint::of(&violation),
+        events,
+        runs: 1,
+    };
+    let mut sentences = Vec::new();
+    sentences.extend(explainer.crash());
+    sentences.extend(explainer.faults());
+    sentences.extend(explainer.switches());
+    sentences.extend(explainer.missing_sync());
+    if sentences.is_empty() {
+        sentences.push(explainer.nothing());
+    }
+    Some(Explanation {
+        violation,
+        timeline: timeline::tell(&explainer.events),
+        sentences,
+        runs: explainer.runs,
+    })
+}
+
+struct Explainer<'a> {
+    scenario: &'a Scenario,
+    fingerprint: Fingerprint,
+    events: Vec<Event>,
+    runs: u64,
+}
+
+impl Explainer<'_> {
+    /// Whether another scenario fails in the same way.
+    fn still_fails(&mut self, scenario: &Scenario) -> bool {
+        self.runs += 1;
+        let report = catch_unwind(|| run(scenario, false));
+        let violation = report.ok().and_then(|report| report.violation);
+        violation.is_some_and(|violation| self.fingerprint.is_of(&violation))
+    }
+
+    /// The calls of a life.
+    fn calls(&self, life: u64) -> impl Iterator<Item = &Made> {
+        self.lives().filter_map(move |(of, event)| match event {
+            Event::Call(made) if of == life => Some(made),
+            _ => None,
+        })
+    }
+
+    /// Each event with its life.
+    fn lives(&self) -> impl Iterator<Item = (u64, &Event)> {
+        let mut life = 0;
+        self.events.iter().map(move |event| {
+            if let Event::Life(number) = event {
+                life = *number;
+            }
+            (life, event)
+        })
+    }
+
+    /// The last life that began.
+    fn last_life(&self) -> u64 {
+        self.lives().last().map_or(0, |(life, _)| life)
+    }
+
+    /// How many entries of the tape's tracks for `purpose` the failure needs.
+    fn needed(&mut self, purpose: Purpose) -> (usize, usize) {
+        let places = self.scenario.tape.places();
+        let places: Vec<_> = places
+            .into_iter()
+            .filter(|(id, _)| id.purpose == purpose)
+            .collect();
+        let is_needed = |&&(id, place): &&_| {
+            let mut without = self.scenario.clone();
+            without.tape.track_mut(id).set(place, 0);
+            !self.still_fails(&without)
+        };
+        (places.iter().filter(is_needed).count(), places.len())
+    }
+
+    /// What went wrong with the disk, if the failure needs that.
+    fn faults(&mut self) -> Option<String> {
+        let (needed, all) = self.needed(Purpose::Faults);
+        if needed == 0 {
+            return None;
+        }
+        let failed = self.lives().filter_map(|(life, event)| match event {
+            Event::Call(made) if went_wrong(made) => {
+                Some(format!("{} in life {life}", describe(made)))
+            }
+            _ => None,
+        });
+        let failed: Vec<String> = failed.collect();
+        Some(format!(
+            "It needs {needed} of {all} choices by which the disk fails: without any one of them it does not happen. What failed: {}.",
+            failed.join("; ")
+        ))
+    }
+
+    /// Where tasks were interrupted, if the failure needs that.
+    fn switches(&mut self) -> Option<String> {
+        let (needed, all) = self.needed(Purpose::Schedule);
+        if needed == 0 {
+            return None;
+        }
+        let switched = self.lives().filter_map(|(life, event)| match event {
+            Event::Switch {
+                to,
+                site: Some(site),
+            } => {
+                let place = place(site);
+                Some(format!(
+                    "in {place} one makes way for task {to}, life {life}"
+                ))
+            }
+            _ => None,
+        });
+        let switched: Vec<String> = switched.collect();
+        Some(format!(
+            "It needs {needed} of {all} choices of the scheduler. Tasks that could have gone on: {}.",
+            match switched.is_empty() {
+                true => "none were stopped, it is about who goes first".into(),
+                false => switched.join("; "),
+            }
+        ))
+    }
+
+    /// What is left to say where no change helps.
+    fn nothing(&self) -> String {
+        let life = self.last_life();
+        let last = self.calls(life).filter(|made| made.site.is_some()).last();
+        let last = last.map_or("no call at all".into(), describe);
+        format!(
+            "It needs no crash at a certain place, no fault, no switch, and no sync would have helped: so what the log computes is wrong, and where cannot be told from outside. The last thing that it did was {last}."
+        )
+    }
+}
+
+/// Whether a call failed, or wrote less than it was given.
+fn went_wrong(made: &Made) -> bool {
+    match made.result {
+        Some(Err(errno)) => errno != Errno::ENOENT && errno != Errno::EEXIST,
+        Some(Ok(count)) => made.call.kind == crate::disk::CallKind::Write && count < made.call.len,
+        None => false,
+    }
+}

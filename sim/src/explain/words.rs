@@ -1,0 +1,59 @@
+//! A call in words.
+
+use crate::disk::{CallKind, Fate};
+use crate::events::Made;
+use crate::site::{Frame, Site};
+
+/// The part of the log that makes calls for all others.
+const PASSES_ON: &str = "segment/transfer.rs";
+
+/// A call with its file, its result and its place in the log.
+pub(super) fn describe(made: &Made) -> String {
+    match &made.site {
+        Some(site) => format!("{} in {}", short(made), place(site)),
+        None => short(made),
+    }
+}
+
+/// A place in the log, innermost first: functions with their lines, without what has no name and
+/// without those that only pass a call on.
+pub(super) fn place(site: &Site) -> String {
+    let is_told =
+        |frame: &&Frame| &*frame.function != "closure" && !frame.file.ends_with(PASSES_ON);
+    let frames: Vec<String> = site
+        .frames()
+        .iter()
+        .filter(is_told)
+        .map(Frame::to_string)
+        .collect();
+    frames.join(" < ")
+}
+
+/// The same without its place.
+pub(super) fn short(made: &Made) -> String {
+    let call = made.call;
+    let range = match call.kind {
+        CallKind::Read | CallKind::Write => format!(" @{} +{}", call.offset, call.len),
+        CallKind::SetLen => format!(" to {}", call.offset),
+        _ => String::new(),
+    };
+    let result = match made.result {
+        Some(Err(errno)) => format!(", {errno}"),
+        Some(Ok(count)) if call.kind == CallKind::Write && count < call.len => {
+            format!(", only {count}")
+        }
+        _ => String::new(),
+    };
+    let end = match made.fate {
+        Fate::Run => "",
+        Fate::CutBefore => ", cut before it",
+        Fate::CutWithin => ", cut within it",
+        Fate::CutAfter => ", cut after it",
+    };
+    format!(
+        "call {} `{} {}{range}`{result}{end}",
+        made.number,
+        call.kind.name(),
+        made.name
+    )
+}
