@@ -2,14 +2,11 @@
 //! and what is checked of its outcome.
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
 
-use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalConfig, WalManager, WalTail};
+use seawall::{Error, Lsn, RecordType, TenantId, VShardId, WalManager, WalTail};
 
 use crate::checker::guarantee::{self, is_about_damage};
-use crate::checker::{
-    Property, Tally, Violation, closed, covered, ensure, errors, final_failure, listing, one_writer,
-};
+use crate::checker::{Property, Tally, Violation, closed, covered, ensure, errors, final_failure};
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{Disk, FaultClass};
 use crate::events;
@@ -18,7 +15,7 @@ use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
 use crate::sched::Scheduler;
 use crate::trace;
-use crate::world::{LOG_DIR, World};
+use crate::world::World;
 
 mod batches;
 mod following;
@@ -26,6 +23,7 @@ mod holds;
 mod keys;
 mod readers;
 mod truncations;
+mod visits;
 
 use following::Following;
 use readers::Held;
@@ -444,60 +442,6 @@ impl Client<'_> {
     /// Changes the disk under the log; that can't fail.
     fn change_disk(&self, change: impl FnOnce(&mut Disk)) -> Result<Flow, Violation> {
         self.world.with_disk(change);
-        Ok(Flow::GoOn)
-    }
-
-    fn second_open(&self) -> Result<Flow, Violation> {
-        // Whether a closed log still holds its lock is its own business.
-        if self.model(|model| model.closing > 0) {
-            return Ok(Flow::GoOn);
-        }
-        let (opened, changes) = self.world.watch_intruder(|| {
-            WalManager::open_in(
-                self.world.env(),
-                Path::new(LOG_DIR),
-                WalConfig::default(),
-                None,
-            )
-        });
-        let to_blame = self.world.disk_is_to_blame();
-        self.tally(|tally| one_writer::check(opened.as_ref().err(), changes, to_blame, tally))?;
-        Ok(Flow::GoOn)
-    }
-
-    fn look(&self) -> Result<Flow, Violation> {
-        let durable = self.wal.durable_lsn().as_u64();
-        // A watermark that the log reports is its word.
-        self.check_covered(durable)?;
-        self.model(|model| model.acknowledge(durable));
-        let segments = self.wal.list_segments();
-        let low_water = self.wal.low_water_lsn().as_u64();
-        self.tally(|tally| listing::check(&segments, low_water, tally))?;
-        let next = self.wal.next_lsn().as_u64();
-        ensure(Property::Watermark, durable < next, || {
-            format!("lsn {durable} is durable, but the next is only {next}")
-        })?;
-        // What this life made durable, it has written, and counted.
-        let new = self.model(|model| durable.saturating_sub(model.shown_at_open()));
-        let written = self.wal.stats().records_written;
-        ensure(Property::Watermark, written >= new, || {
-            format!("{new} new records are durable, but only {written} were counted as written")
-        })?;
-        let total = self.wal.total_size_bytes();
-        let sum: u64 = self
-            .wal
-            .list_segments()
-            .iter()
-            .map(|one| one.file_size)
-            .sum();
-        ensure(Property::Listing, !self.is_alone || total == sum, || {
-            format!("the segments have {sum} bytes, but {total} are told")
-        })?;
-        ensure(
-            Property::Listing,
-            self.wal.wal_dir() == Path::new(LOG_DIR),
-            || format!("the log is said to be in {}", self.wal.wal_dir().display()),
-        )?;
         Ok(Flow::GoOn)
     }
 }

@@ -164,8 +164,11 @@ fn plainer(op: Op) -> Option<Op> {
     }
 }
 
+/// An operation with this number.
+type WithNumber = fn(u32) -> Op;
+
 /// An operation's number, and the operation with another one.
-fn number_of(op: Op) -> Option<(u32, fn(u32) -> Op)> {
+fn number_of(op: Op) -> Option<(u32, WithNumber)> {
     match op {
         Op::Append(len) => Some((len, Op::Append)),
         Op::Decoy(len) => Some((len, Op::Decoy)),
