@@ -1,5 +1,5 @@
 //! The story of a failure: what is wrong, the scenario and the trace in files, and as the last
-//! line the command that runs it again.
+//! lines the commands that tell why it fails and that run it again.
 
 #![allow(clippy::disallowed_methods)] // Reports go to the real file system.
 
@@ -50,7 +50,7 @@ pub fn save_and_tell(failure: &Failure) -> io::Result<String> {
     let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
     let violation = &failure.violation;
     Ok(format!(
-        "{}\n{}\n\nFAILED, exit code {}: {}\n  {}\nscenario {}\ntrace {:016x} in {}\nseed {}\ncargo sim replay {}",
+        "{}\n{}\n\nFAILED, exit code {}: {}\n  {}\nscenario {}\ntrace {:016x} in {}\nseed {}\ncargo sim explain {}\ncargo sim replay {}",
         failure.scenario.print(),
         shown.join("\n"),
         violation.property.class() as u8,
@@ -60,6 +60,7 @@ pub fn save_and_tell(failure: &Failure) -> io::Result<String> {
         trace.hash,
         path("trace").display(),
         failure.seed,
+        path("toml").display(),
         path("toml").display(),
     ))
 }
