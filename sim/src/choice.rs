@@ -164,7 +164,7 @@ impl Deck {
         };
         self.place = self.place.saturating_add(1);
         if let Some(recorder) = &mut self.recorder {
-            recorder.note(options, value);
+            recorder.note(Decision::among(options, value));
         }
         value
     }
@@ -349,13 +349,7 @@ mod tests {
         let record = recording.take();
         let made: Vec<_> = record.tracks().collect();
         assert_eq!(made[0].0, id(Purpose::Crash));
-        assert_eq!(
-            made[0].1[1],
-            Decision {
-                options: 5,
-                value: 4
-            }
-        );
+        assert_eq!(made[0].1[1], Decision::among(5, 4));
         assert_eq!(made.len(), 2);
     }
 

@@ -26,6 +26,7 @@ macro_rules! say {
 mod explain;
 mod mutants;
 mod replay;
+mod schedules;
 mod shrink;
 mod sweep;
 
@@ -52,6 +53,8 @@ Examples:
   cargo sim replay sim-failures/0x1f.toml
   cargo sim shrink sim-failures/0x1f.toml
   cargo sim explain sim-failures/0x1f.toml
+  cargo sim schedules                 every schedule of two small clients, with every crash
+  cargo sim schedules 'durable 40' 'sync, truncate 8'
   cargo sim mutants                   every mistake in sim/mutants
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
@@ -75,6 +78,8 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Tell why a scenario fails, by what makes the failure go away.
     Explain(explain::ExplainArgs),
+    /// Run every schedule of two clients with an operation each, with every crash and failed call.
+    Schedules(schedules::SchedulesArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
     Mutants(mutants::MutantsArgs),
     /// Damage every bit, sector and write of a small log, one at a time: nothing wrong may be shown.
@@ -198,6 +203,7 @@ impl Cli {
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Schedules(args) => schedules::run(&args),
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Canaries(args) => run_canaries(&args),

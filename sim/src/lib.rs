@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod decoy;
 pub mod disk;
 pub mod events;
+pub mod exhaust;
 pub mod explain;
 pub mod figures;
 pub mod keyholder;

@@ -20,7 +20,7 @@ use std::ptr;
 use corosensei::Yielder;
 use seawall::env::sync::Park;
 
-use crate::choice::{Choices, Purpose, Ratio, Recorder, Stream};
+use crate::choice::{Choices, Decision, Purpose, Ratio, Recorder, Stream};
 use crate::events::{self, Event};
 use crate::trace;
 use outcome::Outcome;
@@ -78,9 +78,9 @@ struct Sampler {
 }
 
 impl Sampler {
-    fn note(&mut self, options: u64, chosen: u64) {
+    fn note(&mut self, decision: Decision) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.note(options, chosen);
+            recorder.note(decision);
         }
     }
 }
@@ -264,7 +264,11 @@ impl Scheduler {
                 let policy = sampler.policies.of(sampler.kind);
                 let next = policy.choose(moment, &mut sampler.stream);
                 if sampler.recorder.is_some() {
-                    sampler.note(runnable.len() as u64, moment.number(next) as u64);
+                    let chosen = moment.number(next) as u64;
+                    sampler.note(Decision {
+                        can_stay: current.is_some(),
+                        ..Decision::among(runnable.len() as u64, chosen)
+                    });
                 }
                 next
             }
@@ -283,7 +287,7 @@ impl Scheduler {
         let chance = self.spurious.get();
         let happens = sampler.stream.happens(chance);
         if !chance.is_never() {
-            sampler.note(2, u64::from(happens));
+            sampler.note(Decision::among(2, u64::from(happens)));
         }
         happens
     }
@@ -292,7 +296,7 @@ impl Scheduler {
     fn draw(&self, bound: usize) -> usize {
         let sampler = &mut *self.sampler.borrow_mut();
         let drawn = sampler.stream.below(bound as u64);
-        sampler.note(bound as u64, drawn);
+        sampler.note(Decision::among(bound as u64, drawn));
         drawn as usize
     }
 

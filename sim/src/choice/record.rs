@@ -18,6 +18,28 @@ pub struct Decision {
     pub options: u32,
     /// Which it was, from 0 on.
     pub value: u32,
+    /// Whether option 0 was to let the task go on that runs.
+    pub can_stay: bool,
+}
+
+impl Decision {
+    /// One of so many; nothing goes on.
+    ///
+    /// # Panics
+    /// When the value is 2^32 or more.
+    pub fn among(options: u64, value: u64) -> Decision {
+        Decision {
+            // A choice among 2^32 has as many options as anybody will try.
+            options: u32::try_from(options).unwrap_or(u32::MAX),
+            value: u32::try_from(value).expect("a choice is below 2^32"),
+            can_stay: false,
+        }
+    }
+
+    /// Whether it stopped a task that could go on.
+    pub fn is_preemption(self) -> bool {
+        self.can_stay && self.value != 0
+    }
 }
 
 /// All choices of a run, stream by stream.
@@ -30,6 +52,11 @@ impl Record {
     /// The choices of each stream.
     pub fn tracks(&self) -> impl Iterator<Item = (TrackId, &[Decision])> {
         self.tracks.iter().map(|(&id, made)| (id, made.as_slice()))
+    }
+
+    /// The choices of a stream; none where nothing was drawn from it.
+    pub fn track(&self, id: TrackId) -> &[Decision] {
+        self.tracks.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// The tape with the same choices.
@@ -85,14 +112,8 @@ pub struct Recorder {
 
 impl Recorder {
     /// A choice was made.
-    pub fn note(&mut self, options: u64, value: u64) {
+    pub fn note(&mut self, decision: Decision) {
         let mut record = self.recording.lock();
-        let made = record.tracks.entry(self.track).or_default();
-        let small = |number: u64| u32::try_from(number).expect("a choice is below 2^32");
-        made.push(Decision {
-            // A choice among 2^32 has as many options as anybody will try.
-            options: u32::try_from(options).unwrap_or(u32::MAX),
-            value: small(value),
-        });
+        record.tracks.entry(self.track).or_default().push(decision);
     }
 }
