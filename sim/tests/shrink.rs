@@ -55,7 +55,7 @@ fn what_is_left_is_smaller_and_fails_in_the_same_way() {
         );
         assert_eq!(small.scenario.disk.lie, Some(lie), "the lie is the cause");
         assert!(after.crashes <= before.crashes && after.operations <= before.operations);
-        assert!(after.switches <= before.switches && after.faults <= before.faults);
+        assert!(after.preemptions <= before.preemptions && after.faults <= before.faults);
         operations.0 += before.operations;
         operations.1 += after.operations;
     }

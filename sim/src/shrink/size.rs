@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::choice::{Purpose, Tape};
+use crate::choice::{Decision, Purpose, Record};
 use crate::run::record;
 use crate::scenario::Scenario;
 
@@ -15,8 +15,8 @@ pub struct Size {
     pub clients: usize,
     /// Operations of all clients.
     pub operations: usize,
-    /// Choices of the scheduler other than to let a task go on, or to take the first.
-    pub switches: usize,
+    /// Tasks that could have gone on and made way for others.
+    pub preemptions: usize,
     /// Choices of the disk other than to do what it was told.
     pub faults: usize,
     /// Choices of power cuts other than to lose everything.
@@ -27,22 +27,21 @@ impl Size {
     /// The size of a scenario; its choices are those of its run.
     pub fn of(scenario: &Scenario) -> Size {
         let recorded = std::panic::catch_unwind(|| record(scenario));
-        let tape = recorded.map_or(Tape::default(), |(_, record)| record.tape());
-        let places = tape.places();
-        let of = |purpose| {
-            places
-                .iter()
-                .filter(|(id, _)| id.purpose == purpose)
-                .count()
+        let record = recorded.map_or(Record::default(), |(_, record)| record);
+        let of = |purpose, counts: fn(&Decision) -> bool| -> usize {
+            let tracks = record.tracks().filter(|(id, _)| id.purpose == purpose);
+            let made = tracks.flat_map(|(_, made)| made);
+            made.filter(|decision| counts(decision)).count()
         };
+        let is_not_plain = |decision: &Decision| decision.value != 0;
         let clients = scenario.lives.iter().flat_map(|life| &life.clients);
         Size {
             crashes: scenario.lives.len(),
             clients: clients.clone().count(),
             operations: clients.flatten().count(),
-            switches: of(Purpose::Schedule),
-            faults: of(Purpose::Faults),
-            survivors: of(Purpose::Crash),
+            preemptions: of(Purpose::Schedule, |decision| decision.is_preemption()),
+            faults: of(Purpose::Faults, is_not_plain),
+            survivors: of(Purpose::Crash, is_not_plain),
         }
     }
 }
@@ -53,13 +52,13 @@ impl fmt::Display for Size {
             crashes,
             clients,
             operations,
-            switches,
+            preemptions,
             faults,
             survivors,
         } = self;
         write!(
             f,
-            "{operations} operations of {clients} clients, {crashes} crashes, {switches} switches, {faults} choices of faults, {survivors} of what survives"
+            "{operations} operations of {clients} clients, {crashes} crashes, {preemptions} preemptions, {faults} choices of faults, {survivors} of what survives"
         )
     }
 }
