@@ -22,6 +22,7 @@ use crate::ledger::Ledger;
 use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
 use crate::sched::clock::VirtualClock;
+use crate::site::{LOG, Site};
 
 pub mod fork;
 mod whereabouts;
@@ -61,15 +62,22 @@ struct Watch {
     violation: Option<Violation>,
 }
 
-/// What is made durable after a call that did not ask for it: to see what would have been.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is made durable after calls that did not ask for it: to see what would have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repair {
-    /// In which life.
-    pub life: u64,
-    /// After its call of this number, from 1 on.
-    pub call: u64,
+    /// After which calls.
+    pub after: After,
     /// What.
     pub what: Durable,
+}
+
+/// The calls after which something is repaired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// One, by its life and its number there, both from 1 on.
+    Call(u64, u64),
+    /// All that are made at this place of the log.
+    Site(Site),
 }
 
 /// The gate in front of the disk.
@@ -382,10 +390,14 @@ impl Gate for Warden {
         let task = Scheduler::of_this_thread().current_task().unwrap_or(0);
         let watch = self.lock();
         let (number, change) = watch.under_way[task];
-        if let Some(repair) = watch.repair
-            && (repair.life, repair.call) == (watch.life, number)
-        {
-            disk.make_durable_now(repair.what);
+        if let Some(repair) = &watch.repair {
+            let is_time = match &repair.after {
+                After::Call(life, call) => (*life, *call) == (watch.life, number),
+                After::Site(site) => Site::of_caller(&LOG).as_ref() == Some(site),
+            };
+            if is_time {
+                disk.make_durable_now(repair.what);
+            }
         }
         events::keep(|| {
             Event::Call(Made {

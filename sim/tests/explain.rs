@@ -14,7 +14,7 @@ use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::{Setting, generate};
 use seawall_sim::seed::Seed;
 use seawall_sim::shrink::shrink;
-use seawall_sim::world::Repair;
+use seawall_sim::world::{After, Repair};
 
 fn lying(lie: Lie) -> impl Iterator<Item = Scenario> {
     (1..).map(move |seed| {
@@ -79,7 +79,11 @@ fn a_repair_makes_durable_what_it_names_and_nothing_else_does() {
             Event::Life(number) => life = number,
             Event::Call(made) => {
                 let call = made.number;
-                let with = |what| run_with_repair(&scenario, Repair { life, call, what });
+                let after = After::Call(life, call);
+                let with = |what| {
+                    let after = after.clone();
+                    run_with_repair(&scenario, Repair { after, what })
+                };
                 let all = with(Durable::Everything).violation.is_none();
                 let own = with(Durable::File(made.call.ino)).violation.is_none();
                 assert!(all || !own, "more helps no less");
@@ -90,8 +94,7 @@ fn a_repair_makes_durable_what_it_names_and_nothing_else_does() {
     }
     assert!(saved > 0, "one sync that works is enough somewhere");
     let nowhere = Repair {
-        life: 1,
-        call: u64::MAX,
+        after: After::Call(1, u64::MAX),
         what: Durable::Everything,
     };
     assert!(run_with_repair(&scenario, nowhere).violation.is_some());

@@ -9,10 +9,32 @@ use super::{Disk, Inode, Mode};
 pub enum Durable {
     /// All that is pending of all files and directories.
     Everything,
+    /// All that is pending of all files.
+    Files,
+    /// All that is pending of all directories.
+    Directories,
     /// What was written to a file.
     File(Ino),
     /// The names in a directory.
     Names(Ino),
+}
+
+impl Durable {
+    fn has_file(self, ino: Ino) -> bool {
+        match self {
+            Durable::Everything | Durable::Files => true,
+            Durable::File(one) => one == ino,
+            Durable::Directories | Durable::Names(_) => false,
+        }
+    }
+
+    fn has_names(self, ino: Ino) -> bool {
+        match self {
+            Durable::Everything | Durable::Directories => true,
+            Durable::Names(one) => one == ino,
+            Durable::Files | Durable::File(_) => false,
+        }
+    }
 }
 
 impl Disk {
@@ -24,17 +46,13 @@ impl Disk {
         for index in 0..self.inodes.len() {
             let ino = Ino(index as u32);
             match &mut self.inodes[index] {
-                Inode::File(file)
-                    if matches!(what, Durable::Everything) || what == Durable::File(ino) =>
-                {
+                Inode::File(file) if what.has_file(ino) => {
                     let charged = file.charged;
                     file.fold();
                     self.used -= charged - file.charged;
                     self.strict.synced_now(ino);
                 }
-                Inode::Dir(_)
-                    if matches!(what, Durable::Everything) || what == Durable::Names(ino) =>
-                {
+                Inode::Dir(_) if what.has_names(ino) => {
                     let chosen = self.atoms.sync(ino, false, self.seq);
                     self.make_durable(&chosen);
                     self.strict.dir_synced_now(ino);

@@ -1,52 +1,47 @@
 //! Which sync would have saved it: what is made durable, and after which call.
 
+use std::collections::BTreeSet;
 use std::panic::catch_unwind;
 
 use super::Explainer;
-use super::words::describe;
+use super::words::{describe, place};
 use crate::disk::{CallKind, Durable, Ino};
 use crate::events::{Event, Made};
 use crate::run::run_with_repair;
-use crate::world::Repair;
+use crate::site::Site;
+use crate::world::{After, Repair};
 
 impl Explainer<'_> {
     /// The sync that was missing, if one would have helped.
     pub(super) fn missing_sync(&mut self) -> Option<String> {
         // The last chance tells most: what comes before it went well until then.
         let mut lives = (1..=self.last_life()).rev();
-        lives.find_map(|life| self.missing_sync_of(life))
+        lives
+            .find_map(|life| self.missing_sync_of(life))
+            .or_else(|| self.missing_syncs())
     }
 
     fn missing_sync_of(&mut self, life: u64) -> Option<String> {
-        let changes: Vec<Made> = self
-            .calls(life)
-            .filter(|made| made.change.is_some() && made.result.is_some())
-            .cloned()
-            .collect();
-        let helps = |explainer: &mut Self, made: &Made, what| {
-            let call = made.number;
-            !explainer.fails_with(Repair { life, call, what })
-        };
-        let place = changes
-            .iter()
-            .position(|made| helps(self, made, Durable::Everything))?;
-        let saved = &changes[place];
-        let what = self.objects(life).into_iter();
-        let mut what = what.filter(|&what| helps(self, saved, what));
-        let Some(what) = what.next() else {
+        let changes = self.changes(life);
+        // What helps only in the middle of a life is an accident: with less that is pending, other calls
+        // fail. What is missing can be made good up to the end.
+        let mut saved = None;
+        for made in changes.iter().rev() {
+            if !self.helps(life, made, Durable::Everything) {
+                break;
+            }
+            saved = Some(made);
+        }
+        let saved = saved?;
+        let mut objects = self.objects(life).into_iter();
+        let Some(what) = objects.find(|&what| self.helps(life, saved, what)) else {
             return Some(format!(
                 "It would not have happened if all had been made durable right after {}; no single file or directory would have been enough.",
                 describe(saved)
             ));
         };
-        let name = self.name_of(what);
-        let later = &changes[place + 1..];
-        let too_late = later.iter().find(|made| !helps(self, made, what));
-        let too_late = match too_late {
-            None => String::new(),
-            Some(made) => format!(", and not as late as after {}", describe(made)),
-        };
-        let own = later.iter().find(|made| is_sync_of(made, what));
+        let later = changes.iter().filter(|made| made.number > saved.number);
+        let own = later.into_iter().find(|made| is_sync_of(made, what));
         let own = match own {
             None => "The log did not sync it any more in that life".into(),
             Some(made) => format!("The log's own next sync of it was {}", describe(made)),
@@ -59,9 +54,42 @@ impl Explainer<'_> {
             format!(" Lost with life {life}: {lost}.")
         });
         Some(format!(
-            "It would not have happened if {name} had been synced in life {life} right after {}{too_late}. {own}.{lost}",
+            "It would not have happened if {} had been synced in life {life} after {}, at any time up to the end of that life. {own}.{lost}",
+            self.name_of(what),
             describe(saved)
         ))
+    }
+
+    /// The place of the log after which a sync is missing every time, if one sync is not enough.
+    fn missing_syncs(&mut self) -> Option<String> {
+        let all = (1..=self.last_life()).flat_map(|life| self.changes(life));
+        let sites: BTreeSet<Site> = all.filter_map(|made| made.site).collect();
+        let helps = |explainer: &mut Self, site: &Site, what| {
+            let after = After::Site(site.clone());
+            !explainer.fails_with(Repair { after, what })
+        };
+        let mut sites = sites.into_iter();
+        let site = sites.find(|site| helps(self, site, Durable::Everything))?;
+        let what = match () {
+            () if helps(self, &site, Durable::Files) => "of the files",
+            () if helps(self, &site, Durable::Directories) => "of the directories",
+            () => "of files and directories",
+        };
+        Some(format!(
+            "It would not have happened if every call in {} had been followed by a sync {what}; once would not have been enough.",
+            place(&site)
+        ))
+    }
+
+    /// The calls of a life that changed the disk.
+    fn changes(&self, life: u64) -> Vec<Made> {
+        let changed = |made: &&Made| made.change.is_some() && made.result.is_some();
+        self.calls(life).filter(changed).cloned().collect()
+    }
+
+    fn helps(&mut self, life: u64, made: &Made, what: Durable) -> bool {
+        let after = After::Call(life, made.number);
+        !self.fails_with(Repair { after, what })
     }
 
     fn fails_with(&mut self, repair: Repair) -> bool {
@@ -96,7 +124,7 @@ impl Explainer<'_> {
         let is_of_dir =
             |made: &&&Made| matches!(made.call.kind, CallKind::SyncDir | CallKind::ReadDir);
         match what {
-            Durable::Everything => "everything".into(),
+            Durable::Everything | Durable::Files | Durable::Directories => "everything".into(),
             Durable::File(ino) => match of(ino).last() {
                 Some(made) => format!("the file {}", made.name),
                 None => "a file".into(),
@@ -116,7 +144,7 @@ fn is_sync_of(made: &Made, what: Durable) -> bool {
         _ => &[CallKind::SyncData, CallKind::SyncAll],
     };
     let is_it = match what {
-        Durable::Everything => true,
+        Durable::Everything | Durable::Files | Durable::Directories => true,
         Durable::File(ino) | Durable::Names(ino) => made.call.ino == ino,
     };
     is_it && kinds.contains(&made.call.kind)

@@ -20,35 +20,47 @@ impl Explainer<'_> {
     fn crash_of(&mut self, index: usize) -> Option<String> {
         let life = index as u64 + 1;
         let end = self.scenario.lives[index].end;
-        // Where no call is cut off, the clients have done all that they had to do.
-        let cut = self.calls(life).find(|made| made.fate != Fate::Run)?;
-        let before_cut = self.calls(life).filter(|made| made.number < cut.number);
+        let cut = self
+            .calls(life)
+            .find(|made| made.fate != Fate::Run)
+            .cloned();
+        if cut.is_none() && (end.how == How::Close || life == self.last_life()) {
+            return None;
+        }
+        let uncut = with_end(self.scenario, index, None);
+        let changes = changes_of(&uncut, life);
+        let limit = cut.as_ref().map_or(u64::MAX, |made| made.number);
+        let before_cut = self.calls(life).filter(|made| made.number < limit);
         let done = before_cut.filter_map(|made| made.change).max().unwrap_or(0);
-        let actual = match (cut.fate, cut.change) {
-            (Fate::CutAfter, Some(change)) => change + 1,
+        let actual = match &cut {
+            Some(made) if made.fate == Fate::CutAfter => made.change.map_or(done, |at| at) + 1,
             _ => done + 1,
         };
         let what = match end.how {
             How::Kill => "process is killed",
             How::PowerCut | How::Close => "power is cut",
         };
-        let cut = describe(cut);
-        let uncut = with_end(self.scenario, index, None);
-        let changes = changes_of(&uncut, life);
+        let cut = match &cut {
+            Some(made) => format!("at {}", describe(made)),
+            None => "when all is done".into(),
+        };
         if changes.len() as u64 > CHANGES_MAX {
-            return Some(format!("In life {life} the {what}: {cut}."));
+            return Some(format!("In life {life} the {what} {cut}."));
         }
+        // After the last change comes the end itself.
+        let end = changes.len() as u64 + 1;
         let fails = |explainer: &mut Self, number: u64| {
             let at = CrashPoint {
                 counted: Counted::Changes,
                 number: number as u32,
                 phase: Phase::Before,
             };
-            explainer.still_fails(&with_end(explainer.scenario, index, Some(at)))
+            let at = (number < end).then_some(at);
+            explainer.still_fails(&with_end(explainer.scenario, index, at))
         };
         if !fails(self, actual) {
             return Some(format!(
-                "In life {life} the {what}: {cut}. Only there it fails."
+                "In life {life} the {what} {cut}. It does not fail if that happens just before change {actual} of that life."
             ));
         }
         let mut first = actual;
@@ -56,21 +68,23 @@ impl Explainer<'_> {
             first -= 1;
         }
         let mut last = actual;
-        while last < changes.len() as u64 && fails(self, last + 1) {
+        while last < end && fails(self, last + 1) {
             last += 1;
         }
-        let is_open_ended = last == changes.len() as u64 && self.still_fails(&uncut);
+        if (first, last) == (1, end) {
+            return None;
+        }
         let of = |number: u64| changes.iter().find(|made| made.change == Some(number));
         let from = match first.checked_sub(1).and_then(of) {
             None => "from its beginning on".into(),
             Some(opens) => format!("after {}", describe(opens)),
         };
-        let to = match of(last).filter(|_| !is_open_ended) {
+        let to = match of(last) {
             None => "however late".into(),
             Some(closes) => format!("and not after {}", describe(closes)),
         };
         Some(format!(
-            "In life {life} the {what}: {cut}. It fails if that happens {from}, {to}."
+            "In life {life} the {what} {cut}. It fails if that happens {from}, {to}."
         ))
     }
 }

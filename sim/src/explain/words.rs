@@ -9,10 +9,17 @@ const PASSES_ON: &str = "segment/transfer.rs";
 
 /// A call with its file, its result and its place in the log.
 pub(super) fn describe(made: &Made) -> String {
-    match &made.site {
-        Some(site) => format!("{} in {}", short(made), place(site)),
-        None => short(made),
-    }
+    let place = made
+        .site
+        .as_ref()
+        .map(|site| format!(" in {}", place(site)));
+    let end = match made.fate {
+        Fate::Run => "",
+        Fate::CutBefore => " (the life ends before it)",
+        Fate::CutWithin => " (the life ends within it)",
+        Fate::CutAfter => " (the life ends after it)",
+    };
+    format!("{}{}{end}", short(made), place.unwrap_or_default())
 }
 
 /// A place in the log, innermost first: functions with their lines, without what has no name and
@@ -29,7 +36,7 @@ pub(super) fn place(site: &Site) -> String {
     frames.join(" < ")
 }
 
-/// The same without its place.
+/// The same without its place and its end.
 pub(super) fn short(made: &Made) -> String {
     let call = made.call;
     let range = match call.kind {
@@ -44,14 +51,8 @@ pub(super) fn short(made: &Made) -> String {
         }
         _ => String::new(),
     };
-    let end = match made.fate {
-        Fate::Run => "",
-        Fate::CutBefore => ", cut before it",
-        Fate::CutWithin => ", cut within it",
-        Fate::CutAfter => ", cut after it",
-    };
     format!(
-        "call {} `{} {}{range}`{result}{end}",
+        "call {} `{} {}{range}`{result}",
         made.number,
         call.kind.name(),
         made.name
