@@ -29,6 +29,7 @@ mod replay;
 mod schedules;
 mod shrink;
 mod sweep;
+mod syncs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -58,7 +59,8 @@ Examples:
   cargo sim mutants                   every mistake in sim/mutants
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
-  cargo sim canaries                  every lie, and every fault that does nothing";
+  cargo sim canaries                  every lie, and every fault that does nothing
+  cargo sim syncs                     every sync of the log, and a seed that needs it";
 
 /// Runs the seawall log on a simulated disk under a seeded scheduler, with crashes.
 #[derive(Parser)]
@@ -84,6 +86,8 @@ enum Command {
     Mutants(mutants::MutantsArgs),
     /// Damage every bit, sector and write of a small log, one at a time: nothing wrong may be shown.
     Sweep(sweep::SweepArgs),
+    /// Make what the log calls at each site of a sync or rename ineffective: a seed has to fail.
+    Syncs(syncs::SyncsArgs),
     /// Try disks that lie, and disks on which a fault does nothing: each has to be noticed.
     Canaries(CanariesArgs),
 }
@@ -207,6 +211,7 @@ impl Cli {
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Canaries(args) => run_canaries(&args),
+            Command::Syncs(args) => syncs::run(args),
         }
     }
 }

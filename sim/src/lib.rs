@@ -25,6 +25,7 @@ pub mod seed;
 pub mod shrink;
 pub mod site;
 pub mod sweep;
+pub mod syncs;
 mod text;
 pub mod trace;
 pub mod workload;

@@ -30,7 +30,7 @@ use crate::sched::plan::{FrozenStacks, Plan};
 use crate::sched::policy::PolicyKind;
 use crate::trace::{self, Recorded};
 use crate::workload::{Client, Seat, Session};
-use crate::world::{Repair, World};
+use crate::world::{Repair, SiteCounts, World};
 
 mod forger;
 mod last;
@@ -95,6 +95,21 @@ fn run_repaired(
     repair: Option<Repair>,
     with_text: bool,
 ) -> Report {
+    perform(scenario, choices, repair, (with_text, false)).0
+}
+
+/// Runs a scenario, and tells where the log made its syncs and renames, and how often.
+pub fn run_counting_sites(scenario: &Scenario) -> (Report, SiteCounts) {
+    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
+    perform(scenario, choices, None, (false, true))
+}
+
+fn perform(
+    scenario: &Scenario,
+    choices: Choices,
+    repair: Option<Repair>,
+    (with_text, counts_sites): (bool, bool),
+) -> (Report, SiteCounts) {
     decoy::prepare();
     trace::start(with_text);
     let mut runner = Runner {
@@ -114,8 +129,14 @@ fn run_repaired(
         runner.world.repair(repair);
     }
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
+    match &scenario.without {
+        Some(site) => runner.world.do_without(site.clone()),
+        None if counts_sites => runner.world.count_sites(),
+        None => {}
+    }
     let result = runner.run();
-    runner.report(result.err())
+    let sites = runner.world.take_sites();
+    (runner.report(result.err()), sites)
 }
 
 struct Runner<'a> {

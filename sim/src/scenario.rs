@@ -10,6 +10,7 @@ use crate::choice::{Ratio, Tape};
 use crate::disk::{Knobs, Media};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
+use crate::site::Site;
 use crate::text::serde_as_text;
 
 pub mod generate;
@@ -43,6 +44,10 @@ pub struct Scenario {
     /// Leaves out the crashes that the lives promise: the harness must notice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_crashes: bool,
+    /// The syncs that the log makes here do nothing, and no sync covers a rename made here: a witness
+    /// of what they are needed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without: Option<Site>,
     /// What is in the log's directory before the first life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<Legacy>,

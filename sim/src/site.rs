@@ -5,7 +5,9 @@
 //! many callers share a helper such as the one that syncs the log's directory.
 //!
 //! Names of functions come from the line tables, which tell no paths; the file tells the module, and a
-//! closure has no name. Lines move with each change of the log: a site, like a seed, is good for one commit.
+//! closure has no name. Lines move with each change of the log: a site, like a seed, is good for one
+//! commit. Optimised code leaves a function that ends with a call before it makes that call, so that it
+//! is not on the stack any more: the sites of a debug build may tell more callers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -111,11 +113,19 @@ impl fmt::Display for Frame {
     }
 }
 
+/// The file is told where it is another than that of the place before.
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, frame) in self.frames.iter().enumerate() {
-            let before = if number == 0 { "" } else { CALLED_FROM };
-            write!(f, "{before}{frame}")?;
+        let mut before: Option<&Frame> = None;
+        for frame in &self.frames {
+            match before {
+                None => write!(f, "{frame}")?,
+                Some(before) if before.file == frame.file => {
+                    write!(f, "{CALLED_FROM}:{} {}", frame.line, frame.function)?;
+                }
+                Some(_) => write!(f, "{CALLED_FROM}{frame}")?,
+            }
+            before = Some(frame);
         }
         Ok(())
     }
@@ -125,22 +135,27 @@ impl FromStr for Site {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Site, String> {
-        let wrong = || format!("`{text}` is no site like `a.rs:17 sync < b.rs:4 close`");
-        let parse = |text: &str| {
-            let (place, function) = text.split_once(' ')?;
-            let (file, line) = place.rsplit_once(':')?;
-            Some(Frame {
-                file: file.into(),
-                line: line.parse().ok()?,
-                function: function.into(),
-            })
-        };
-        let frames = text.split(CALLED_FROM).map(parse);
-        let frames: Option<Vec<Frame>> = frames.collect();
-        Ok(Site {
-            frames: frames.ok_or_else(wrong)?,
-        })
+        let mut frames: Vec<Frame> = Vec::new();
+        for place in text.split(CALLED_FROM) {
+            let parsed = parse_frame(place, frames.last());
+            let wrong = || format!("`{text}` is no site like `a.rs:17 sync < :4 end < b.rs:1 run`");
+            frames.push(parsed.ok_or_else(wrong)?);
+        }
+        Ok(Site { frames })
     }
+}
+
+fn parse_frame(text: &str, before: Option<&Frame>) -> Option<Frame> {
+    let (place, function) = text.split_once(' ')?;
+    let (file, line) = place.rsplit_once(':')?;
+    Some(Frame {
+        file: match file.is_empty() {
+            true => Arc::clone(&before?.file),
+            false => file.into(),
+        },
+        line: line.parse().ok()?,
+        function: function.into(),
+    })
 }
 
 serde_as_text!(Site);
@@ -222,35 +237,32 @@ fn in_workspace(file: &Path) -> Option<Arc<str>> {
 /// A function's name without path, type parameters and the numbers of closures. The line tables have
 /// `sync<T>` and `{closure#0}`, other tables `<a::Writer>::sync::<T>` and `a::sync::{closure#0}`.
 fn short(name: &str) -> &str {
+    // The parts of the path outside of all brackets; one that was nothing but brackets is no name.
     let mut depth = 0;
     let mut start = 0;
-    let mut end = name.len();
-    let mut last: Option<&str> = None;
-    let bytes = name.as_bytes();
-    for index in 0..bytes.len() {
-        match bytes[index] {
-            b'<' => {
-                if depth == 0 {
-                    end = end.min(index);
-                }
-                depth += 1;
+    let mut last = "";
+    let mut before = ' ';
+    for (index, one) in name.char_indices().chain([(name.len(), ':')]) {
+        match one {
+            '<' | ':' if depth == 0 => {
+                let part = name.get(start..index).unwrap_or("");
+                last = if part.is_empty() { last } else { part };
+                start = index + 1;
+                depth += i32::from(one == '<');
             }
-            b'>' if index == 0 || bytes[index - 1] != b'-' => depth -= 1,
-            b':' if depth == 0 && bytes.get(index + 1) == Some(&b':') => {
-                last = part(name, start, end.min(index)).or(last);
-                start = index + 2;
-                end = name.len();
+            '<' => depth += 1,
+            '>' if before != '-' => {
+                depth -= 1;
+                start = index + 1;
             }
             _ => {}
         }
+        before = one;
     }
-    part(name, start, end).or(last).unwrap_or(CLOSURE)
-}
-
-/// A part of a path, if it is a function's name.
-fn part(name: &str, start: usize, end: usize) -> Option<&str> {
-    let part = name.get(start..end)?;
-    (!part.is_empty() && !part.starts_with('{')).then_some(part)
+    match last.starts_with('{') {
+        true => CLOSURE,
+        false => last,
+    }
 }
 
 fn is_in(part: Option<&str>, file: &str) -> bool {
@@ -284,14 +296,14 @@ mod tests {
 
     #[test]
     fn a_site_survives_print_and_parse() {
-        let text = "segment/active.rs:174 publish < recovery.rs:81 create";
+        let text = "segment/active.rs:197 rename < :178 publish < recovery.rs:81 create";
         let site: Site = text.parse().expect("it is one");
         assert_eq!(site.to_string(), text);
         assert_eq!(
             site.functions(),
-            "segment::active::publish < recovery::create"
+            "segment::active::rename < segment::active::publish < recovery::create"
         );
-        for wrong in ["", "a.rs sync", "a.rs:x sync", "a.rs:1 sync < b"] {
+        for wrong in ["", ":1 sync", "a.rs sync", "a.rs:x sync", "a.rs:1 sync < b"] {
             assert!(wrong.parse::<Site>().is_err(), "{wrong}");
         }
     }
@@ -310,10 +322,7 @@ mod tests {
                 "<seawall::commit::Committer>::lead::<(), <a::B as c::D>::e::{closure#0}>",
                 "lead",
             ),
-            (
-                "seawall::truncation::truncate_before::{closure#0}",
-                "truncate_before",
-            ),
+            ("seawall::truncation::truncate_before::{closure#0}", CLOSURE),
             ("{closure#0}", CLOSURE),
             (
                 "call_once<fn() -> core::result::Result<(), ()>, ()>",

@@ -25,8 +25,12 @@ use crate::sched::clock::VirtualClock;
 use crate::site::{LOG, Site};
 
 pub mod fork;
+mod sites;
 mod whereabouts;
 
+pub use sites::SiteCounts;
+
+use sites::Sites;
 use whereabouts::Whereabouts;
 
 /// Where the log lives: two directories that it has to create itself.
@@ -58,6 +62,7 @@ struct Watch {
     cuts: [u64; 3],
     /// How often the disk had gone wrong when the life began.
     faults_before: u64,
+    sites: Sites,
     tally: Tally,
     violation: Option<Violation>,
 }
@@ -280,6 +285,7 @@ fn faults_of_calls(disk: &mut Disk) -> u64 {
         Fault::FileForgotten,
         Fault::GarbageTail,
         Fault::SyncOutrun,
+        Fault::LieAtSite,
         Fault::MisalignedBuffered,
         Fault::UnitDamage,
         Fault::FlushLie,
@@ -410,6 +416,10 @@ impl Gate for Warden {
                 fate: performed.fate,
             })
         });
+    }
+
+    fn has_effect(&self, kind: CallKind) -> bool {
+        self.lock().sites.has_effect(kind)
     }
 
     fn cut(&self) -> ! {

@@ -6,10 +6,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use seawall_sim::disk::Fault;
 use seawall_sim::run::run as run_scenario;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::generate;
 use seawall_sim::seed::Seed;
+use seawall_sim::site::Site;
+use seawall_sim::syncs::Log;
 
 use super::SettingArgs;
 
@@ -18,6 +21,10 @@ use super::SettingArgs;
 pub(super) struct WhatArgs {
     /// A seed, or the path of a scenario file.
     what: String,
+    /// What the log calls at this site has no effect, as `cargo sim syncs` tells it. Damage to the
+    /// medium is left out then, as it is there.
+    #[arg(long, value_name = "SITE")]
+    without: Option<Site>,
     /// What the seed was run with.
     #[command(flatten)]
     setting: SettingArgs,
@@ -53,6 +60,10 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
         report.figures.appends,
         report.figures.acked
     );
+    if let Some(site) = &scenario.without {
+        let lies = report.figures.disk.faults(Fault::LieAtSite);
+        say!("the disk lied: {lies} calls at `{site}` had no effect");
+    }
     say!("trace {:016x}", report.trace.hash);
     let code = match &report.violation {
         None => {
@@ -77,7 +88,10 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
 impl WhatArgs {
     /// How to name it once more on a command line.
     pub(super) fn name(&self) -> String {
-        format!("{}{}", self.what, self.setting.options())
+        let without = self.without.as_ref();
+        let without = without.map(|site| format!(" --without '{site}'"));
+        let (without, options) = (without.unwrap_or_default(), self.setting.options());
+        format!("{}{without}{options}", self.what)
     }
 
     /// The scenario itself.
@@ -92,7 +106,16 @@ impl WhatArgs {
                 .what
                 .parse()
                 .map_err(|error| format!("{error}; and there is no file of that name"))?;
-            return Ok(generate(seed, self.setting.setting()));
+            let setting = self.setting.setting();
+            return Ok(match &self.without {
+                None => generate(seed, setting),
+                Some(site) => Log { setting }.scenario(seed, Some(site.clone())),
+            });
+        }
+        if self.without.is_some() {
+            return Err(
+                "--without is for seeds; a scenario file has its own line `without`".into(),
+            );
         }
         let text = std::fs::read_to_string(&path);
         let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;

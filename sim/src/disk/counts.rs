@@ -165,6 +165,9 @@ named_enum! {
         LieWriteCrossesSync = "lie-write-crosses-sync",
         /// A power cut flipped a bit of what a sync had covered.
         LieBitFlip = "lie-bit-flip",
+        /// A sync did nothing and said `Ok`, or a rename was done and no sync covers it, because of
+        /// where the program made the call.
+        LieAtSite = "lie-at-site",
     }
 }
 

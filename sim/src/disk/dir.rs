@@ -121,6 +121,8 @@ pub(super) struct Atom {
     pub(super) op: DirOp,
     /// The directories among those it touches that were synced since.
     synced: Vec<Ino>,
+    /// No sync covers it, nor what needs it: a lie.
+    is_loose: bool,
 }
 
 /// All pending changes of names, oldest first.
@@ -140,7 +142,30 @@ impl Atoms {
             seq,
             op,
             synced: Vec::new(),
+            is_loose: false,
         });
+    }
+
+    /// From now on no sync covers the newest change.
+    pub(super) fn loosen_last(&mut self) {
+        let last = self.list.last_mut();
+        last.expect("it was just pushed").is_loose = true;
+    }
+
+    /// Whether a change is there that no sync covers.
+    pub(super) fn any_loose(&self) -> bool {
+        self.list.iter().any(|atom| atom.is_loose)
+    }
+
+    /// Takes the changes from a set that no sync covers, and what can't be without them; but for those
+    /// that are `kept`.
+    pub(super) fn close_without_loose(&self, chosen: &mut [bool], mut kept: impl FnMut() -> bool) {
+        for (atom, chosen) in self.list.iter().zip(&mut *chosen) {
+            if atom.is_loose && *chosen {
+                *chosen = kept();
+            }
+        }
+        self.close_without_later(chosen);
     }
 
     /// Notes a sync of `dir` that covers what came up to a moment; returns the set of atoms that it

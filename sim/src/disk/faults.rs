@@ -122,8 +122,8 @@ impl Disk {
     pub(super) fn faulty_sync(
         &mut self,
         fd: FdId,
-        names: bool,
-        called: u64,
+        (names, called): (bool, u64),
+        has_effect: bool,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
@@ -134,6 +134,9 @@ impl Disk {
         let fault = sync_fault(self.knobs.sync_error_mode);
         if pending && works && stream.happens(self.faults.sync_error) && self.counts.fire(fault) {
             return Err(self.fail_sync(fd, stream));
+        }
+        if works && !has_effect && self.counts.fire(Fault::LieAtSite) {
+            return Ok(());
         }
         let ino = self.ino(fd);
         if works && self.lies_about(ino, stream) {
@@ -241,9 +244,17 @@ impl Disk {
         &mut self,
         from: &Path,
         to: &Path,
+        has_effect: bool,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
-        self.with_name_fault(stream, |disk| disk.rename(from, to))
+        self.with_name_fault(stream, |disk| {
+            let before = disk.now();
+            disk.rename(from, to)?;
+            if !has_effect && disk.now() > before && disk.counts.fire(Fault::LieAtSite) {
+                disk.atoms.loosen_last();
+            }
+            Ok(())
+        })
     }
 
     /// The names in a directory, in any order.
@@ -266,6 +277,7 @@ impl Disk {
         &mut self,
         path: &Path,
         called: u64,
+        has_effect: bool,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
         self.maybe_interrupt(stream)?;
@@ -284,6 +296,9 @@ impl Disk {
             }
         }
         let dir = self.resolve(path)?;
+        if works && !has_effect && self.counts.fire(Fault::LieAtSite) {
+            return Ok(());
+        }
         if works && self.lies_about(dir, stream) {
             return Ok(());
         }

@@ -66,6 +66,11 @@ pub struct Performed<'a> {
 pub trait Gate: Send + Sync {
     /// Before each call: other tasks may run here. Returns what happens to this call.
     fn arrive(&self, call: Call) -> Fate;
+    /// On the caller's stack, before each sync and each rename arrives: whether it has the effect that
+    /// it should have. See [`Fault::LieAtSite`](super::Fault::LieAtSite).
+    fn has_effect(&self, _: CallKind) -> bool {
+        true
+    }
     /// What the calling task does, for the counts. Asked once for each call that has arrived.
     fn place(&self) -> Place {
         Place::default()

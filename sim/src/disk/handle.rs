@@ -49,13 +49,14 @@ impl SimFile {
     }
 
     fn sync(&self, kind: CallKind, names: bool) -> io::Result<()> {
+        let has_effect = self.shared.has_effect(kind);
         // Others may write between here and when the call is done.
         let called = self.shared.with_state(|state| state.disk.now());
         self.call(
             kind,
             (0, 0),
             |disk, faults, _| {
-                let synced = disk.faulty_sync(self.fd, names, called, faults);
+                let synced = disk.faulty_sync(self.fd, (names, called), has_effect, faults);
                 disk.strict.synced(self.ino, synced.is_ok());
                 synced?;
                 self.shared.gate.synced(disk, self.ino);

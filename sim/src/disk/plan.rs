@@ -146,6 +146,17 @@ impl Plan {
 
     /// Which pending changes of names are durable: a closed set.
     pub(super) fn choose_atoms(&self, disk: &Disk, stream: &mut Stream) -> Vec<bool> {
+        let mut chosen = self.choose_covered_atoms(disk, stream);
+        // Those that no sync covers may be lost in each state, an order of the file system or not.
+        if disk.atoms.any_loose() {
+            let half = Ratio::new(1, 2);
+            let kept = || stream.happens(half);
+            disk.atoms.close_without_loose(&mut chosen, kept);
+        }
+        chosen
+    }
+
+    fn choose_covered_atoms(&self, disk: &Disk, stream: &mut Stream) -> Vec<bool> {
         let atoms = disk.atoms.list();
         let all = |kept: bool| vec![kept; atoms.len()];
         if disk.knobs.rules().names_in_order {

@@ -221,7 +221,11 @@ impl Disk {
 
     /// Makes a closed set of pending changes of names durable.
     pub(super) fn make_durable(&mut self, chosen: &[bool]) {
-        let taken = self.atoms.take(chosen);
+        let mut chosen = chosen.to_vec();
+        if self.atoms.any_loose() {
+            self.atoms.close_without_loose(&mut chosen, || false);
+        }
+        let taken = self.atoms.take(&chosen);
         for atom in &taken {
             self.apply_durably(atom);
         }

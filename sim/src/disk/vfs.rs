@@ -125,6 +125,11 @@ impl Shared {
         self.dead.load(Ordering::Relaxed) || std::thread::panicking()
     }
 
+    /// Asked before the call arrives, as others may run then.
+    pub(super) fn has_effect(&self, kind: CallKind) -> bool {
+        self.is_dead() || self.gate.has_effect(kind)
+    }
+
     pub(super) fn with_state<T>(&self, reach: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         reach(&mut state)
@@ -291,7 +296,9 @@ impl Vfs for SimVfs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         trace::mix_bytes(to.as_os_str().as_encoded_bytes());
-        let body = |disk: &mut Disk, faults: &mut Stream| disk.faulty_rename(from, to, faults);
+        let has_effect = self.shared.has_effect(CallKind::Rename);
+        let body =
+            |disk: &mut Disk, faults: &mut Stream| disk.faulty_rename(from, to, has_effect, faults);
         self.call(CallKind::Rename, from, body, |()| 0)
     }
 
@@ -301,10 +308,11 @@ impl Vfs for SimVfs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let has_effect = self.shared.has_effect(CallKind::SyncDir);
         // Others may change names between here and when the call is done.
         let called = self.with_disk(|disk| disk.now());
         let body = |disk: &mut Disk, faults: &mut Stream| {
-            let synced = disk.faulty_sync_dir(path, called, faults);
+            let synced = disk.faulty_sync_dir(path, called, has_effect, faults);
             if let Ok(dir) = disk.resolve(path) {
                 disk.strict.dir_synced(dir, synced.is_ok());
             }

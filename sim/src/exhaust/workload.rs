@@ -175,6 +175,7 @@ impl Workload {
             format: FORMAT,
             seed: Seed(xxh3_64(self.to_string().as_bytes())),
             without_crashes: false,
+            without: None,
             legacy: None,
             disk: Knobs {
                 sync_is_outrun: true,

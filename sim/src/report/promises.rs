@@ -193,5 +193,6 @@ fn is_promised(fault: Fault, profile: Option<Profile>) -> bool {
                 | Fault::LieDirSync
                 | Fault::LieWriteCrossesSync
                 | Fault::LieBitFlip
+                | Fault::LieAtSite
         )
 }

@@ -72,6 +72,7 @@ pub fn generate(seed: Seed, setting: Setting) -> Scenario {
         format: FORMAT,
         seed,
         without_crashes: false,
+        without: None,
         legacy: None,
         disk,
         media: None,
