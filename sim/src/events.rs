@@ -43,6 +43,8 @@ pub enum Event {
     },
     /// What a power cut took away, a phrase each.
     Lost(Vec<String>),
+    /// Somebody was told or shown that all up to this LSN is durable.
+    Promised(u64),
     /// What somebody did or saw, in words.
     Line(String),
 }

@@ -10,7 +10,7 @@
 
 use std::panic::catch_unwind;
 
-use crate::checker::Violation;
+use crate::checker::{Property, Violation};
 use crate::choice::Purpose;
 use crate::disk::Errno;
 use crate::events::{Event, Made};
@@ -46,6 +46,7 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
     let violation = report.violation?;
     let mut explainer = Explainer {
         scenario,
+        property: violation.property,
         fingerprint: Fingerprint::of(&violation),
         events,
         runs: 1,
@@ -68,6 +69,7 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
 
 struct Explainer<'a> {
     scenario: &'a Scenario,
+    property: Property,
     fingerprint: Fingerprint,
     events: Vec<Event>,
     runs: u64,

@@ -9,7 +9,7 @@ use crate::checker::guarantee::{self, is_about_damage};
 use crate::checker::{Property, Tally, Violation, closed, covered, ensure, errors, final_failure};
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{Disk, FaultClass};
-use crate::events;
+use crate::events::{self, Event};
 use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
@@ -339,6 +339,7 @@ impl Client<'_> {
                 self.index
             )
         });
+        events::keep(|| Event::Promised(lsn));
         self.check_covered(lsn)?;
         let is_sound = self.world.with_disk(|disk| disk.is_sound());
         self.model(|model| {

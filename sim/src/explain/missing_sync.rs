@@ -5,6 +5,7 @@ use std::panic::catch_unwind;
 
 use super::Explainer;
 use super::words::{describe, place};
+use crate::checker::Property;
 use crate::disk::{CallKind, Durable, Ino};
 use crate::events::{Event, Made};
 use crate::run::run_with_repair;
@@ -53,11 +54,35 @@ impl Explainer<'_> {
         let lost = lost.last().map_or(String::new(), |lost| {
             format!(" Lost with life {life}: {lost}.")
         });
+        let or_else = match self.property == Property::Opens && !self.has_promised(life) {
+            true => self.or_bear_with_it(life),
+            false => String::new(),
+        };
         Some(format!(
-            "It would not have happened if {} had been synced in life {life} after {}, at any time up to the end of that life. {own}.{lost}",
+            "It would not have happened if {} had been synced in life {life} after {}, at any time up to the end of that life. {own}.{lost}{or_else}",
             self.name_of(what),
             describe(saved)
         ))
+    }
+
+    /// Whether anybody was told in a life that something is durable.
+    fn has_promised(&self, life: u64) -> bool {
+        let promised = self.lives().any(|(of, event)| match event {
+            Event::Promised(lsn) => of == life && *lsn > 0,
+            _ => false,
+        });
+        promised
+    }
+
+    /// The other way out, where nothing is lost that was promised.
+    fn or_bear_with_it(&self, life: u64) -> String {
+        let last = self
+            .calls(self.last_life())
+            .filter(|made| made.site.is_some());
+        let last = last.last().map_or("no call".into(), describe);
+        format!(
+            " But in life {life} nobody had been told that anything is durable: if that sync is not owed, who opens the log has to bear with what is left. The last that the open did was {last}."
+        )
     }
 
     /// The place of the log after which a sync is missing every time, if one sync is not enough.

@@ -19,7 +19,7 @@ pub(super) fn tell(events: &[Event]) -> Vec<String> {
             Event::Call(made) if super::went_wrong(made) => {
                 lines.push(format!("    {}", short(made)))
             }
-            Event::Call(_) => {}
+            Event::Call(_) | Event::Promised(_) => {}
             Event::Switch { to, .. } => lines.push(format!("    -> task {to}")),
             Event::Lost(lost) if lost.is_empty() => lines.push("  nothing is lost".into()),
             Event::Lost(lost) => lines.push(format!("  lost: {}", lost.join("; "))),

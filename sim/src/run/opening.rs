@@ -12,7 +12,7 @@ use crate::checker::{Property, Recovered, Violation, covered, errors, listing, p
 use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::Fault;
-use crate::events;
+use crate::events::{self, Event};
 use crate::scenario::{Life, LogShape};
 use crate::trace;
 use crate::world::LOG_DIR;
@@ -101,6 +101,7 @@ impl Runner<'_> {
             let (low, next) = (recovered.low_water, recovered.next_lsn);
             format!("recovered lsn {low} up to, not including, {next}")
         });
+        events::keep(|| Event::Promised(recovered.next_lsn - 1));
         trace::mix(recovered.next_lsn);
         let mut model = self.session.model.borrow_mut();
         self.figures.acked += model.newly_acked();
