@@ -2,7 +2,8 @@
 //!
 //! *Verified:* on random small disks, through several lives, both judge alike every image that a
 //! power cut leaves, images put together from any set of changes of names, legal or not, with any
-//! states of the files, and such images with one thing changed. The counts are printed with
+//! states of the files, and such images with one thing changed. What the disk itself lists as all that
+//! a power cut may leave is just what the second judge lists. The counts are printed with
 //! `--nocapture`; a million images and more take
 //!
 //! ```text
@@ -19,11 +20,11 @@ mod model;
 #[path = "disk_support/outcomes.rs"]
 mod outcomes;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use seawall_sim::choice::{Choices, Purpose, Ratio, Stream};
-use seawall_sim::disk::{Disk, Entry, Image, Knobs, Strategy};
+use seawall_sim::disk::{Disk, Entry, Image, Knobs, Named, Strategy};
 
 use model::{Model, Rules, Tree};
 use outcomes::{NEW, WRITE, path};
@@ -149,6 +150,19 @@ impl Listed {
         })
     }
 
+    /// All that is legal.
+    fn all(&self, model: &Model) -> All {
+        let legal = self.trees.iter().filter(|(_, is_legal)| *is_legal);
+        let states = |ino: usize| (!model.is_dir(ino)).then(|| self.states[ino].clone());
+        let all = legal.map(|(tree, _)| {
+            let entries = tree.iter();
+            entries
+                .map(|(path, &ino)| (path.clone(), states(ino)))
+                .collect()
+        });
+        all.collect()
+    }
+
     /// An image of any set of changes, with any states of the files.
     fn compose(&self, model: &Model, stream: &mut Stream) -> Image {
         let illegal: Vec<&Tree> = self
@@ -174,6 +188,62 @@ impl Listed {
             entries: entries.collect(),
         }
     }
+}
+
+/// For each set of names, what each path leads to: a directory, or a file with one of these states.
+type All = BTreeSet<BTreeMap<String, Option<BTreeSet<Vec<u8>>>>>;
+
+/// All that the disk lists.
+fn listed_by_disk(disk: &Disk) -> All {
+    let sets = disk.names_after_cut();
+    let all = sets.iter().map(|names| {
+        let entries = names.entries.iter();
+        let entry = |named: &Named| {
+            let states = (!named.is_dir).then(|| states_of(disk, named));
+            (named.path.clone(), states)
+        };
+        entries.map(entry).collect()
+    });
+    all.collect()
+}
+
+fn states_of(disk: &Disk, named: &Named) -> BTreeSet<Vec<u8>> {
+    let choices = disk.choices_after_cut(named.ino);
+    let unit_bytes = disk.unit_bytes() as usize;
+    let (stored, _) = disk.seen(named.ino);
+    let longest = choices.lens.iter().max().unwrap();
+    let mut whole = stored.to_vec();
+    whole.resize(
+        (*longest as usize)
+            .next_multiple_of(unit_bytes)
+            .max(stored.len()),
+        0,
+    );
+    let mut contents = BTreeSet::from([whole]);
+    for unit in &choices.units {
+        let start = unit.unit as usize * unit_bytes;
+        let with = |content: &Vec<u8>, version: &[u8]| {
+            let mut content = content.clone();
+            content.resize(content.len().max(start + unit_bytes), 0);
+            content[start..start + unit_bytes].copy_from_slice(version);
+            content
+        };
+        let versions = |content| {
+            unit.versions
+                .iter()
+                .map(move |version| with(content, version))
+        };
+        contents = contents.iter().flat_map(versions).collect();
+    }
+    let cut = |content: &Vec<u8>, len: u64| {
+        let mut content = content.clone();
+        content.resize(len as usize, 0);
+        content
+    };
+    let states = contents
+        .iter()
+        .flat_map(|content| choices.lens.iter().map(move |&len| cut(content, len)));
+    states.collect()
 }
 
 /// Changes one thing, which may or may not be legal; `donor` is another image of the same disk.
@@ -245,6 +315,8 @@ struct Counts {
 struct Sum {
     cases: u64,
     skipped: u64,
+    /// Sets of names that the disk has listed.
+    listed: u64,
     by: [(&'static str, Counts); 3],
 }
 
@@ -273,6 +345,9 @@ fn life(disk: &mut Disk, rules: Rules, sum: &mut Sum, choices: &Choices, number:
         return;
     };
     sum.cases += 1;
+    let all = listed_by_disk(disk);
+    assert!(all == listed.all(&model), "{model:#?}\n{disk:#?}");
+    sum.listed += all.len() as u64;
     for &strategy in Strategy::ALL {
         let mut cut = disk.clone();
         cut.power_cut_with(strategy, &mut crash);
@@ -308,6 +383,7 @@ fn hold_against_each_other(seeds: Range<u64>) {
     let mut sum = Sum {
         cases: 0,
         skipped: 0,
+        listed: 0,
         by: ["power cuts", "composed", "changed"].map(|how| (how, Counts::default())),
     };
     for seed in seeds {
@@ -334,7 +410,9 @@ fn hold_against_each_other(seeds: Range<u64>) {
         let Counts { members, others } = counts;
         println!("{how:<12}{members:>10} legal{others:>10} not legal");
     }
+    println!("{} sets of names listed", sum.listed);
     assert!(sum.cases > wanted);
+    assert!(sum.listed > 3 * sum.cases);
     assert!(sum.by[1].1.others > sum.by[1].1.members / 20);
     assert!(sum.by[2].1.others > sum.by[2].1.members / 4);
 }

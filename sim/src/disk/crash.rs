@@ -20,19 +20,12 @@ impl Disk {
     /// A profile may have but one strategy, and uses that.
     pub fn power_cut_with(&mut self, strategy: Strategy, stream: &mut Stream) -> Strategy {
         let strategy = self.knobs.rules().strategy.unwrap_or(strategy);
-        let had_atoms = !self.atoms.list().is_empty();
         let has_forgotten = self.forget_some(strategy, stream);
         let plan = Plan::draw(self, strategy, stream);
         let strategy = plan.strategy;
         let chosen = plan.choose_atoms(self, stream);
         let mut lossy = has_forgotten || chosen.iter().any(|&kept| !kept);
-        self.cut_names(&chosen);
-        for atom in self.atoms.take(&chosen) {
-            self.apply_durably(&atom);
-        }
-        self.atoms = Default::default();
-        self.strict.power_cut();
-        let reachable = self.restart_dirs(had_atoms);
+        let reachable = self.keep_names(&chosen);
         // Only a disk that flips bits has to know what was synced.
         let flip = (self.knobs.lie == Some(Lie::BitFlip))
             .then(|| self.draw_flip(&reachable, stream))
@@ -66,13 +59,30 @@ impl Disk {
         {
             self.flip(ino, offset, mask);
         }
+        self.restart_machine();
+        self.counts.power_cut(strategy, lossy);
+        strategy
+    }
+
+    /// Makes a closed set of the pending changes of names durable, and forgets the others. Returns
+    /// what names lead to, by number.
+    pub(super) fn keep_names(&mut self, chosen: &[bool]) -> Vec<bool> {
+        self.cut_names(chosen);
+        for atom in self.atoms.take(chosen) {
+            self.apply_durably(&atom);
+        }
+        self.atoms = Default::default();
+        self.strict.power_cut();
+        self.restart_dirs()
+    }
+
+    /// Nothing is open, and the file system is mounted for reading and writing.
+    pub(super) fn restart_machine(&mut self) {
         self.media.restart();
         self.generation += 1;
         self.fds.clear();
         self.free_fds.clear();
         self.mode = Mode::ReadWrite;
-        self.counts.power_cut(strategy, lossy);
-        strategy
     }
 
     /// The new files that may be forgotten though somebody else has had their names since.
@@ -110,13 +120,13 @@ impl Disk {
     }
 
     /// Lets readers see the durable names. Returns what they lead to, by number.
-    fn restart_dirs(&mut self, had_atoms: bool) -> Vec<bool> {
+    fn restart_dirs(&mut self) -> Vec<bool> {
         let mut reachable = vec![false; self.inodes.len()];
         reachable[ROOT.0 as usize] = true;
         let mut todo = vec![ROOT];
         while let Some(at) = todo.pop() {
             let dir = self.dir_mut(at);
-            if had_atoms {
+            if dir.cur != dir.dur {
                 dir.cur.clone_from(&dir.dur);
             }
             let children: Vec<Ino> = dir.cur.values().copied().collect();
