@@ -24,6 +24,7 @@ macro_rules! say {
 }
 
 mod explain;
+mod explore;
 mod mutants;
 mod replay;
 mod schedules;
@@ -59,6 +60,7 @@ Examples:
   cargo sim mutants                   every mistake in sim/mutants
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
+  cargo sim explore                   every crash state of all workloads of three steps
   cargo sim canaries                  every lie, and every fault that does nothing
   cargo sim syncs                     every sync of the log, and a seed that needs it";
 
@@ -88,6 +90,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Make what the log calls at each site of a sync or rename ineffective: a seed has to fail.
     Syncs(syncs::SyncsArgs),
+    /// Go through everything that power cuts may leave of small workloads, and of their recoveries.
+    Explore(explore::ExploreArgs),
     /// Try disks that lie, and disks on which a fault does nothing: each has to be noticed.
     Canaries(CanariesArgs),
 }
@@ -210,6 +214,7 @@ impl Cli {
             Command::Schedules(args) => schedules::run(&args),
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
+            Command::Explore(args) => explore::run(args),
             Command::Canaries(args) => run_canaries(&args),
             Command::Syncs(args) => syncs::run(args),
         }

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod events;
 pub mod exhaust;
 pub mod explain;
+pub mod explore;
 pub mod figures;
 pub mod keyholder;
 pub mod ledger;

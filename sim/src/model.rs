@@ -13,6 +13,7 @@ use seawall::WalRecord;
 use crate::checker::{Property, Violation};
 
 mod contents;
+mod digest;
 mod views;
 
 pub use contents::{AppendId, Payload, VERBS};

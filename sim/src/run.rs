@@ -441,7 +441,7 @@ impl Runner<'_> {
     }
 }
 
-fn config_of(shape: LogShape) -> WalConfig {
+pub(crate) fn config_of(shape: LogShape) -> WalConfig {
     WalConfig {
         use_direct_io: shape.direct,
         segment_target_size: shape.segment,

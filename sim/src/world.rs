@@ -65,6 +65,8 @@ struct Watch {
     sites: Sites,
     tally: Tally,
     violation: Option<Violation>,
+    /// Sees the disk before each call that changes it.
+    before_changes: Option<fn(&Disk)>,
 }
 
 /// What is made durable after calls that did not ask for it: to see what would have been.
@@ -236,6 +238,11 @@ impl World {
         result
     }
 
+    /// From now on `see` sees the disk before each call that changes it, or what of it is durable.
+    pub fn before_changes(&self, see: fn(&Disk)) {
+        self.warden.lock().before_changes = Some(see);
+    }
+
     /// How many crashes came at a call: before it, within it, after it.
     pub fn cuts(&self) -> [u64; 3] {
         self.warden.lock().cuts
@@ -329,12 +336,15 @@ impl Warden {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn vfs(&self) -> Arc<SimVfs> {
+        let vfs = self.vfs.get().and_then(Weak::upgrade);
+        vfs.expect("the disk makes the call, so it is there")
+    }
+
     /// What a removal leaves of the segments, by name, and which it is.
     fn check_removal(&self, call: Call) {
-        let vfs = self.vfs.get().and_then(Weak::upgrade);
-        let vfs = vfs.expect("the disk makes the call, so it is there");
         let dir = Path::new(LOG_DIR);
-        let (removed, mut left) = vfs.with_disk(|disk| {
+        let (removed, mut left) = self.vfs().with_disk(|disk| {
             let names = disk.read_dir(dir).unwrap_or_default();
             let is_it = |name: &String| disk.resolve(&dir.join(name)) == Ok(call.ino);
             (names.iter().find(|name| is_it(name)).cloned(), names)
@@ -385,7 +395,11 @@ impl Gate for Warden {
             }
             _ => Fate::Run,
         };
+        let see = watch.before_changes.filter(|_| is_change);
         drop(watch);
+        if let Some(see) = see {
+            self.vfs().with_disk(|disk| see(disk));
+        }
         if is_removal {
             self.check_removal(call);
         }
