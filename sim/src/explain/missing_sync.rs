@@ -67,11 +67,8 @@ impl Explainer<'_> {
 
     /// Whether anybody was told in a life that something is durable.
     fn has_promised(&self, life: u64) -> bool {
-        let promised = self.lives().any(|(of, event)| match event {
-            Event::Promised(lsn) => of == life && *lsn > 0,
-            _ => false,
-        });
-        promised
+        let mut events = self.lives().filter(|(of, _)| *of == life);
+        events.any(|(_, event)| matches!(event, Event::Promised(lsn) if *lsn > 0))
     }
 
     /// The other way out, where nothing is lost that was promised.
