@@ -58,6 +58,11 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
     sentences.extend(explainer.missing_sync());
     if sentences.is_empty() {
         sentences.push(explainer.nothing());
+    } else if violation.property == Property::Opens {
+        sentences.push(format!(
+            "The last that the log did before it refused: {}.",
+            explainer.last_call()
+        ));
     }
     Some(Explanation {
         violation,
@@ -170,11 +175,16 @@ impl Explainer<'_> {
         ))
     }
 
+    /// The last call that the log made.
+    fn last_call(&self) -> String {
+        let calls = self.calls(self.last_life());
+        let last = calls.filter(|made| made.site.is_some()).last();
+        last.map_or("no call at all".into(), describe)
+    }
+
     /// What is left to say where no change helps.
     fn nothing(&self) -> String {
-        let life = self.last_life();
-        let last = self.calls(life).filter(|made| made.site.is_some()).last();
-        let last = last.map_or("no call at all".into(), describe);
+        let last = self.last_call();
         format!(
             "It needs no crash at a certain place, no fault, no switch, and no sync would have helped: so what the log computes is wrong, and where cannot be told from outside. The last thing that it did was {last}."
         )

@@ -55,7 +55,10 @@ impl Explainer<'_> {
             format!(" Lost with life {life}: {lost}.")
         });
         let or_else = match self.property == Property::Opens && !self.has_promised(life) {
-            true => self.or_bear_with_it(life),
+            // The other way out.
+            true => format!(
+                " But in life {life} nobody had been told that anything is durable: if that sync is not owed, who opens the log has to bear with what is left."
+            ),
             false => String::new(),
         };
         Some(format!(
@@ -69,17 +72,6 @@ impl Explainer<'_> {
     fn has_promised(&self, life: u64) -> bool {
         let mut events = self.lives().filter(|(of, _)| *of == life);
         events.any(|(_, event)| matches!(event, Event::Promised(lsn) if *lsn > 0))
-    }
-
-    /// The other way out, where nothing is lost that was promised.
-    fn or_bear_with_it(&self, life: u64) -> String {
-        let last = self
-            .calls(self.last_life())
-            .filter(|made| made.site.is_some());
-        let last = last.last().map_or("no call".into(), describe);
-        format!(
-            " But in life {life} nobody had been told that anything is durable: if that sync is not owed, who opens the log has to bear with what is left. The last that the open did was {last}."
-        )
     }
 
     /// The place of the log after which a sync is missing every time, if one sync is not enough.
