@@ -9,9 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::checker::{Property, Violation};
+use crate::choice::{Choices, Purpose};
 use crate::disk::{Fault, Lie};
 use crate::figures::Figures;
-use crate::run::run;
+use crate::guided::Search;
+use crate::run::{run, run_for_features};
 use crate::scenario::Scenario;
 use crate::scenario::generate::{Setting, generate};
 use crate::seed::Seed;
@@ -34,6 +36,9 @@ pub struct Campaign {
     pub jobs: usize,
     /// What is not left to the seed.
     pub setting: Setting,
+    /// Whether each thread goes on from what was new, and takes only a share of its scenarios from
+    /// the seeds.
+    pub guided: bool,
     /// Whether every seed is run twice, not only a share.
     pub twice: bool,
     /// Plants a lie into every disk: a canary.
@@ -68,6 +73,8 @@ pub struct Summary {
     pub figures: Figures,
     /// The failure of the lowest seed that was found, if there is one.
     pub failure: Option<Failure>,
+    /// Features that were met, and scenarios that were kept for them; summed up over the threads.
+    pub search: (u64, u64),
     /// Whether time ran out before all seeds were run.
     pub out_of_time: bool,
 }
@@ -77,6 +84,8 @@ impl Summary {
         self.seeds += other.seeds;
         self.twice += other.twice;
         self.figures.add(&other.figures);
+        self.search.0 += other.search.0;
+        self.search.1 += other.search.1;
         self.failure = match (self.failure.take(), other.failure) {
             (Some(one), Some(other)) if other.seed.0 < one.seed.0 => Some(other),
             (None, other) => other,
@@ -120,9 +129,9 @@ impl Campaign {
         let mut summary = Summary::default();
         std::thread::scope(|scope| {
             let jobs = self.jobs as u64;
-            for _ in 0..self.seeds.map_or(jobs, |seeds| seeds.min(jobs)) {
+            for job in 0..self.seeds.map_or(jobs, |seeds| seeds.min(jobs)) {
                 let (send, shared) = (send.clone(), &shared);
-                scope.spawn(move || self.work(shared, start, &send));
+                scope.spawn(move || self.work(job, shared, start, &send));
             }
             drop(send);
             self.collect(&receive, &shared, &mut summary, &mut progress);
@@ -163,8 +172,12 @@ impl Campaign {
         }
     }
 
-    fn work(&self, shared: &Shared, start: Instant, send: &Sender<Summary>) {
+    fn work(&self, job: u64, shared: &Shared, start: Instant, send: &Sender<Summary>) {
         let mut summary = Summary::default();
+        let choices = Choices::new(self.seed.0);
+        let mut search = self
+            .guided
+            .then(|| Search::new(choices.stream(Purpose::Mutation, job)));
         while !shared.stop.load(Ordering::Relaxed) {
             if self.time.is_some_and(|time| start.elapsed() >= time) {
                 break;
@@ -173,25 +186,31 @@ impl Campaign {
             if self.seeds.is_some_and(|seeds| index >= seeds) {
                 break;
             }
-            self.run_one(index, &mut summary);
+            self.run_one(index, search.as_mut(), &mut summary);
             shared.done.fetch_add(1, Ordering::Relaxed);
             if summary.failure.is_some() {
                 shared.stop.store(true, Ordering::Relaxed);
             }
         }
+        summary.search = search.map_or((0, 0), |search| search.size());
         send.send(summary)
             .expect("the collector listens to the end");
     }
 
-    fn run_one(&self, index: u64, summary: &mut Summary) {
-        let scenario = self.scenario(index);
+    fn run_one(&self, index: u64, mut search: Option<&mut Search>, summary: &mut Summary) {
+        let mutant = search.as_mut().and_then(|search| search.propose());
+        let scenario = mutant.unwrap_or_else(|| self.scenario(index));
+        let watch = || match search.is_some() {
+            true => run_for_features(&scenario),
+            false => (run(&scenario, false), Vec::new()),
+        };
         // The log's panics are caught where its tasks run: what comes through is our own.
-        let mut report = match std::panic::catch_unwind(|| run(&scenario, false)) {
-            Ok(report) => report,
+        let (mut report, features) = match std::panic::catch_unwind(watch) {
+            Ok(done) => done,
             Err(_) => {
                 let story = "the simulator panicked; its message is above";
                 summary.failure = Some(Failure {
-                    seed: self.seed.plus(index),
+                    seed: scenario.seed,
                     scenario,
                     violation: Violation::new(Property::Simulator, story),
                 });
@@ -199,6 +218,9 @@ impl Campaign {
             }
         };
         summary.seeds += 1;
+        if let Some(search) = search {
+            search.learn(&scenario, &features, &report.figures);
+        }
         let mut violation = report.violation;
         if violation.is_none() && (self.twice || index.is_multiple_of(TWICE_ONE_IN)) {
             report.figures.tally.evaluated(Property::Determinism);
@@ -216,7 +238,7 @@ impl Campaign {
         summary.figures.add(&report.figures);
         if let Some(violation) = violation {
             summary.failure = Some(Failure {
-                seed: self.seed.plus(index),
+                seed: scenario.seed,
                 scenario,
                 violation,
             });

@@ -53,6 +53,7 @@ impl Canary {
             time: None,
             jobs,
             setting: Setting::default(),
+            guided: false,
             twice: false,
             lie: match self {
                 Canary::Lie(lie) => Some(lie),

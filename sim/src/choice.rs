@@ -51,6 +51,8 @@ named_enum! {
         Profile = "profile",
         /// What the medium does, and where.
         Media = "media",
+        /// How a search changes scenarios.
+        Mutation = "mutation",
     }
 }
 
@@ -68,6 +70,16 @@ impl Purpose {
                 | Purpose::Snapshots
                 | Purpose::Copies
         )
+    }
+
+    /// How many streams a life has of it. The number of one is that of its life times this, and its own.
+    pub const fn streams_per_life(self) -> u64 {
+        match self {
+            Purpose::Schedule => 4,
+            Purpose::Probe => 3,
+            Purpose::Copies => 8,
+            _ => 1,
+        }
     }
 }
 
@@ -272,6 +284,11 @@ impl Ratio {
             numerator,
             denominator,
         }
+    }
+
+    /// Numerator and denominator.
+    pub const fn parts(self) -> [u32; 2] {
+        [self.numerator, self.denominator]
     }
 
     /// Whether it can happen at all.

@@ -112,6 +112,9 @@ struct RunArgs {
     /// Print the summary as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
+    /// Go on from scenarios that had something new, and take every second one from a seed.
+    #[arg(long)]
+    guided: bool,
     /// Run every seed twice and compare the traces, not only one in 64.
     #[arg(long)]
     twice: bool,
@@ -232,6 +235,7 @@ fn run_campaign(args: &RunArgs) -> ExitCode {
         time: args.time,
         jobs: jobs_or_all(args.jobs),
         setting: args.setting.setting(),
+        guided: args.guided,
         twice: args.twice,
         lie: args.lie,
         mute: args.mute,
@@ -304,7 +308,7 @@ fn verdict(code: u8, campaign: &Campaign) -> String {
 fn banner(campaign: &Campaign) -> String {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
     format!(
-        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, profile {}, each seed twice {}, lie {}, mute {}, crashes {}",
+        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, profile {}, guided {}, each seed twice {}, lie {}, mute {}, crashes {}",
         env!("CARGO_PKG_VERSION"),
         or_none(campaign.seeds.map(|seeds| seeds.to_string())),
         or_none(campaign.time.map(|time| format!("{} s", time.as_secs()))),
@@ -315,6 +319,7 @@ fn banner(campaign: &Campaign) -> String {
         },
         campaign.setting.encryption,
         campaign.setting.profile.map_or("drawn", Profile::name),
+        campaign.guided,
         campaign.twice,
         or_none(campaign.lie.map(|lie| lie.to_string())),
         or_none(campaign.mute.map(|fault| fault.to_string())),

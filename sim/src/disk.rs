@@ -224,6 +224,14 @@ impl Disk {
         !self.atoms.list().is_empty() || self.files().any(|(_, file)| file.may_differ())
     }
 
+    /// How much is pending: changes of names, files, and changes of these.
+    pub fn pending(&self) -> [usize; 3] {
+        let files = self.files().filter(|(_, file)| !file.log.is_empty());
+        let changes = files.map(|(_, file)| file.log.len());
+        let (files, changes) = changes.fold((0, 0), |(files, all), one| (files + 1, all + one));
+        [self.atoms.list().len(), files, changes]
+    }
+
     /// Kills the process: descriptors and locks vanish, all that readers saw stays.
     pub fn kill(&mut self) {
         self.counts.kills += 1;

@@ -20,6 +20,7 @@ use crate::coverage::{LifePhase, Operation};
 use crate::decoy;
 use crate::disk::Strategy;
 use crate::events::{self, Event};
+use crate::features::{self, Feature};
 use crate::figures::Figures;
 use crate::ledger::Ledger;
 use crate::legacy;
@@ -83,6 +84,16 @@ pub fn watch(scenario: &Scenario, repair: Option<Repair>) -> (Report, Vec<Event>
 pub fn run_with_repair(scenario: &Scenario, repair: Repair) -> Report {
     let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
     run_repaired(scenario, choices, Some(repair), false)
+}
+
+/// Runs a scenario, and collects its features.
+pub fn run_for_features(scenario: &Scenario) -> (Report, Vec<Feature>) {
+    // What is made once for all runs is no feature of this one.
+    decoy::prepare();
+    features::start();
+    let report = run(scenario, false);
+    features::note_faults(&report.figures.disk);
+    (report, features::finish())
 }
 
 fn run_with(scenario: &Scenario, choices: Choices, with_text: bool) -> Report {
@@ -383,6 +394,7 @@ impl Runner<'_> {
         let image = || self.world.with_disk(|disk| disk.image());
         let before = events::are_kept().then(image);
         self.world.with_disk(|disk| {
+            let pending = features::are_wanted().then(|| disk.pending());
             let text = match (how, strategy) {
                 (How::Kill, _) => {
                     disk.kill();
@@ -393,6 +405,9 @@ impl Runner<'_> {
             };
             trace::line(|| format!("life {} is over: {text}", self.figures.lives));
             trace::mix_bytes(text.as_bytes());
+            if let Some(pending) = pending {
+                features::note_lost(text, pending);
+            }
         });
         if let Some(before) = before {
             events::keep(|| Event::Lost(image().lost_since(&before)));
@@ -413,7 +428,7 @@ impl Runner<'_> {
 
     /// Runs tasks under the life's policy. `part` keeps the streams of a life's parts apart.
     fn schedule(&self, life: &Life, part: u64, tasks: usize, body: &dyn Fn(usize)) -> Outcome {
-        let number = self.figures.lives * 4 + part;
+        let number = self.figures.lives * Purpose::Schedule.streams_per_life() + part;
         let stream = self.choices.stream(Purpose::Schedule, number);
         let policy = match self.choices.is_on_tape(Purpose::Schedule, number) {
             true => PolicyKind::Random,

@@ -18,7 +18,7 @@ pub mod keys;
 pub mod legacy;
 pub mod media;
 pub mod probe;
-mod profiles;
+pub(crate) mod profiles;
 mod snapshots;
 pub mod step;
 pub mod verbs;
@@ -149,6 +149,10 @@ impl Scenario {
         let tasks_max = crate::sched::set::TASKS_MAX;
         if !matches!(self.disk.atomic_unit, 512 | 4096) {
             return Err("disk.atomic-unit is 512 or 4096".into());
+        }
+        let alignment = self.disk.direct_alignment;
+        if !alignment.is_power_of_two() || !(512..=65536).contains(&alignment) {
+            return Err("disk.direct-alignment is a power of two from 512 to 65536".into());
         }
         let fits = |life: &Life| (1..=tasks_max).contains(&life.clients.len());
         if self.lives.is_empty() || !self.lives.iter().all(fits) {

@@ -196,6 +196,11 @@ impl Scheduler {
         self.steps.get()
     }
 
+    /// How many tasks wait for something just now, and how many could run.
+    pub fn waiting_and_ready(&self) -> (usize, usize) {
+        (self.asleep.get().len(), self.ready.get().len())
+    }
+
     /// Whether the calling thread runs a task of a living world.
     fn runs_a_task_here() -> bool {
         HERE.get().is_some_and(|scheduler| {

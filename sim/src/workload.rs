@@ -10,6 +10,7 @@ use crate::checker::{Property, Tally, Violation, closed, covered, ensure, errors
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{Disk, FaultClass};
 use crate::events::{self, Event};
+use crate::features;
 use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
 use crate::scenario::Op;
@@ -208,7 +209,9 @@ impl Client<'_> {
         {
             self.excuse(what, error)?;
         }
-        if let Err(error) = &result {
+        let error = result.as_ref().err();
+        features::note_outcome(what, self.world.phase(), error);
+        if let Some(error) = error {
             self.remember(error);
         }
         Ok(result)

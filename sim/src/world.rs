@@ -396,6 +396,7 @@ impl Gate for Warden {
             _ => Fate::Run,
         };
         let see = watch.before_changes.filter(|_| is_change);
+        watch.whereabouts.note_arrival(task, call.kind, fate);
         drop(watch);
         if let Some(see) = see {
             self.vfs().with_disk(|disk| see(disk));
@@ -419,6 +420,7 @@ impl Gate for Warden {
                 disk.make_durable_now(repair.what);
             }
         }
+        watch.whereabouts.note_call(task, &performed);
         events::keep(|| {
             Event::Call(Made {
                 number,

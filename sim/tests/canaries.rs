@@ -34,6 +34,7 @@ fn campaign(lie: Option<Lie>) -> Campaign {
         time: None,
         jobs: 1,
         setting: Setting::default(),
+        guided: false,
         twice: false,
         lie,
         mute: None,

@@ -70,6 +70,7 @@ fn a_medium_that_does_nothing_breaks_the_promises() {
         time: None,
         jobs: 1,
         setting: Setting::default(),
+        guided: false,
         twice: false,
         lie: None,
         mute: None,

@@ -214,6 +214,11 @@ impl Counts {
         self.places.iter().map(|at| at.calls[kind as usize]).sum()
     }
 
+    /// How many calls were made.
+    pub fn all_calls(&self) -> u64 {
+        self.places.iter().flat_map(|at| &at.calls).sum()
+    }
+
     /// How often this kind of call was made at a place.
     pub fn calls_at(&self, place: Place, kind: CallKind) -> u64 {
         self.at(place).map_or(0, |at| at.calls[kind as usize])
@@ -227,6 +232,13 @@ impl Counts {
     /// How often this fault fired at a place.
     pub fn faults_at(&self, place: Place, fault: Fault) -> u64 {
         self.at(place).map_or(0, |at| at.faults[fault as usize])
+    }
+
+    /// Which faults fired at a place.
+    pub fn all_faults_at(&self, place: Place) -> impl Iterator<Item = Fault> {
+        let fired = self.at(place).into_iter().flat_map(|at| &at.faults);
+        let numbered = Fault::ALL.iter().zip(fired);
+        numbered.filter_map(|(&fault, &count)| (count > 0).then_some(fault))
     }
 
     /// Power cuts that lost a pending write, length or change of a name.

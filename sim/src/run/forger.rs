@@ -18,8 +18,6 @@ use crate::world::LOG_DIR;
 use crate::world::fork::Fork;
 use crate::world::fork::forge::{Lore, forge, kinds};
 
-/// Streams of a life: for the forger's choices, and for the randomness of each log.
-const STREAMS: u64 = 8;
 /// A key that no client is ever given.
 const STRANGERS_KEY: u32 = 1000;
 /// The key that a copy is rotated to.
@@ -30,7 +28,7 @@ const COPYS_RECORDS: u32 = 4;
 
 impl Runner<'_> {
     fn copies(&self, part: u64) -> Stream {
-        let number = self.figures.lives * STREAMS + part;
+        let number = self.figures.lives * Purpose::Copies.streams_per_life() + part;
         self.choices.stream(Purpose::Copies, number)
     }
 

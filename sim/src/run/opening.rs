@@ -13,6 +13,7 @@ use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::Fault;
 use crate::events::{self, Event};
+use crate::features::{self, Aspect};
 use crate::scenario::{Life, LogShape};
 use crate::trace;
 use crate::world::LOG_DIR;
@@ -45,6 +46,8 @@ impl Runner<'_> {
         let shown = OnceCell::new();
         let operation = self.opening();
         let before = self.disk_before();
+        self.world
+            .with_disk(|disk| features::note_image(disk, self.phase as u64));
         let outcome = self.schedule(life, 0, 1, &|_| {
             self.world.enter(operation);
             let opened = WalManager::open_in(env.clone(), Path::new(LOG_DIR), config, keys.clone())
@@ -56,7 +59,9 @@ impl Runner<'_> {
         let was_refused = self.world.with_disk(|disk| disk.end_refusal());
         let guarantee = self.guarantee(before.as_ref());
         self.moved_what_is_unproven(before.as_ref());
-        let Some(shown) = shown.into_inner() else {
+        let shown = shown.into_inner();
+        self.note_opened(shown.as_ref());
+        let Some(shown) = shown else {
             return Ok(Opened::Crashed);
         };
         match shown {
@@ -129,6 +134,33 @@ impl Runner<'_> {
             None => self.count_whole(),
         }
         Ok(())
+    }
+
+    /// What an open came to, as a feature: after how the last life ended, and what the log had then.
+    fn note_opened(&self, shown: Option<&Result<Recovered, seawall::Error>>) {
+        if !features::are_wanted() {
+            return;
+        }
+        let (kind, shape) = match shown {
+            None => (0, 0),
+            Some(Err(error)) => (1, features::kind_of(error)),
+            Some(Ok(recovered)) => {
+                let model = self.session.model.borrow();
+                let lost = model.accepted.saturating_sub(recovered.next_lsn - 1) as usize;
+                let counts = [
+                    recovered.records.len(),
+                    recovered.segments.len(),
+                    recovered.holds.len(),
+                    lost,
+                ];
+                let shape = counts
+                    .iter()
+                    .fold(0, |all, &count| all << 8 | features::few(count));
+                (2, shape)
+            }
+        };
+        let words = [self.phase as u64, kind, shape];
+        features::note(Aspect::Opened, &words);
     }
 
     /// How often a file has left the cache with what a failed write-back had lost of it.

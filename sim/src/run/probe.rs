@@ -26,9 +26,6 @@ use crate::world::LOG_DIR;
 use crate::world::fork::Fork;
 use crate::world::fork::damage::inflict;
 
-/// Streams of a probe: for the place of the damage, and for the randomness of each log.
-const STREAMS: u64 = 3;
-
 /// What an open of a fork showed.
 pub(crate) struct Shown {
     pub(crate) found: Found,
@@ -64,7 +61,7 @@ impl Runner<'_> {
     }
 
     fn try_out(&mut self, life: &Life, probe: Probe) -> Result<(), Violation> {
-        let number = self.figures.lives * STREAMS;
+        let number = self.figures.lives * Purpose::Probe.streams_per_life();
         let stream = |part| self.choices.stream(Purpose::Probe, number + part);
         let damaged = self.world.fork(stream(0));
         let done = damaged.with_disk(|disk| inflict(probe, disk, &mut stream(1)));

@@ -6,7 +6,7 @@
 use super::Scenario;
 use super::generate::Shape;
 use crate::choice::{Choices, Purpose, Ratio};
-use crate::disk::{Profile, SyncNames};
+use crate::disk::{Knobs, Profile, SyncNames};
 
 /// Of a hundred seeds, so many are strict, and the others have equal shares of the rest.
 const STRICT: u32 = 70;
@@ -19,8 +19,12 @@ pub(super) fn add(scenario: &mut Scenario, profile: Option<Profile>, shape: Shap
         Shape::Swarm if stream.happens(Ratio::new(STRICT, 100)) => Profile::Strict,
         Shape::Swarm => *stream.pick(&Profile::ALL[1..]),
     };
-    let disk = &mut scenario.disk;
-    disk.profile = profile.unwrap_or(drawn);
+    scenario.disk.profile = profile.unwrap_or(drawn);
+    fit(&mut scenario.disk);
+}
+
+/// Turns off what the profile has rules of its own for.
+pub(crate) fn fit(disk: &mut Knobs) {
     // What a file system has rules of its own for, its knobs say nothing about.
     if disk.profile != Profile::Strict {
         disk.sync_covers_names = SyncNames::Never;

@@ -1,7 +1,10 @@
 //! What each task of a life is doing, so that calls and faults can be counted by it.
 
+use super::{World, changes_the_disk};
 use crate::coverage::{LifePhase, Operation, place};
-use crate::disk::{CallKind, Place};
+use crate::disk::{CallKind, Fate, Performed, Place};
+use crate::features;
+use crate::sched::Scheduler;
 use crate::sched::set::TASKS_MAX;
 
 /// What each task does, and in which phase of the life it began to.
@@ -60,6 +63,30 @@ impl Whereabouts {
         };
     }
 
+    /// Notes as features where a call is about to be made, and what everybody does if it is the last.
+    pub(super) fn note_arrival(&self, task: Option<usize>, kind: CallKind, fate: Fate) {
+        if !features::are_wanted() {
+            return;
+        }
+        let place = self.place(task);
+        let queue = Scheduler::of_this_thread().waiting_and_ready();
+        if changes_the_disk(kind) {
+            features::note_queue(place, kind, queue);
+        }
+        if fate != Fate::Run {
+            let operations = self.operations.iter();
+            let all = operations.fold(0, |all, &operation| all | 1 << operation as u64);
+            features::note_cut(place, kind, fate, queue.0, all);
+        }
+    }
+
+    /// Notes as a feature what came of a call.
+    pub(super) fn note_call(&self, task: usize, performed: &Performed<'_>) {
+        if features::are_wanted() {
+            features::note_call(task, self.place(Some(task)), performed);
+        }
+    }
+
     /// Where the task's call is counted; outside of all tasks nobody is at work.
     pub(super) fn place(&self, task: Option<usize>) -> Place {
         match task {
@@ -69,5 +96,12 @@ impl Whereabouts {
                 Roll::Begun | Roll::Ends => place(Operation::Roll, self.phases[task]),
             },
         }
+    }
+}
+
+impl World {
+    /// The phase that the life is in.
+    pub fn phase(&self) -> LifePhase {
+        self.warden.lock().whereabouts.phase
     }
 }
