@@ -7,6 +7,8 @@
 // The corpus is read from outside the log and its door.
 #![allow(clippy::disallowed_methods)]
 
+#[path = "corpus/files.rs"]
+mod files;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 #[path = "support/legacy.rs"]
@@ -61,4 +63,14 @@ fn directories_of_the_corpus_open_or_are_refused() {
 #[test]
 fn old_logs_of_the_corpus_are_migrated_or_refused() {
     check("migrate_legacy", fuzz::migrate_legacy::check);
+}
+
+#[test]
+fn files_of_any_name_open_or_are_refused() {
+    check("open_files", fuzz::open_files::check);
+}
+
+#[test]
+fn sealed_logs_that_were_changed_show_a_beginning_or_are_refused() {
+    check("open_sealed", fuzz::open_sealed::check);
 }

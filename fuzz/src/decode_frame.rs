@@ -5,8 +5,11 @@
 //! is `open_directory`.
 
 use seawall::format::buffer::{FrameBuffer, Place};
-use seawall::format::frame::{ENTRY_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, Records};
+use seawall::format::frame::{
+    ENTRY_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, Records,
+};
 use seawall::format::header::{HEADER_BYTES, Previous, SegmentHeader};
+use seawall::format::holds::Holds;
 use seawall::format::required::RequiredTypes;
 use seawall::{Lsn, TenantId, VShardId};
 
@@ -40,7 +43,7 @@ pub fn check(bytes: &[u8]) {
     };
     let mut image = image.to_vec();
     if mode & 1 == 1 {
-        fix_header(&mut image);
+        mend_header(&mut image);
     }
     check_header(&image);
     if mode & 1 == 1 {
@@ -71,6 +74,11 @@ fn check_frame(image: &[u8]) {
     let Ok(body) = header.open_body(frame, &segment, None, &mut opened) else {
         return;
     };
+    if header.kind == FrameKind::Holds
+        && let Some(holds) = Holds::decode(body)
+    {
+        assert_eq!(holds.encode()[..], body[..]);
+    }
     let mut records = Records::of(&header);
     let mut lsn = header.first_lsn.as_u64();
     let mut bytes = 0;
@@ -103,7 +111,8 @@ fn check_frame(image: &[u8]) {
     assert_eq!(again[..covered], image[..covered]);
 }
 
-fn fix_header(image: &mut [u8]) {
+/// Makes a header's magic, version and checksum right.
+pub fn mend_header(image: &mut [u8]) {
     if let Some(header) = image.get_mut(..HEADER_BYTES) {
         header[0..8].copy_from_slice(b"SEAWALL\0");
         header[8..12].copy_from_slice(&seawall::format::VERSION.to_le_bytes());

@@ -42,6 +42,11 @@ impl Disk {
         self.files.lock().insert(path.to_owned(), content);
     }
 
+    /// How many files there are.
+    pub fn count(&self) -> usize {
+        self.files.lock().len()
+    }
+
     /// Makes room.
     pub fn add_space(&self, bytes: u64) {
         *self.space.lock() += bytes;

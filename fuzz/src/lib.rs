@@ -7,4 +7,6 @@ pub mod decode_frame;
 pub mod disk;
 pub mod migrate_legacy;
 pub mod open_directory;
+pub mod open_files;
+pub mod open_sealed;
 pub mod structured;

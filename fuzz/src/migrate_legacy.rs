@@ -156,7 +156,7 @@ fn records(input: &mut Input<'_>, mode: u8) -> Vec<u8> {
 }
 
 /// Makes the checksum of a whole record right; the record's length, if there is one.
-fn mend(bytes: &mut [u8]) -> Option<usize> {
+pub fn mend(bytes: &mut [u8]) -> Option<usize> {
     let header = LegacyHeader::decode(bytes).ok()?;
     let length = header.record_bytes() as usize;
     let record = bytes.get_mut(..length)?;

@@ -15,7 +15,7 @@ use crate::fuzz::disk::Disk;
 use crate::fuzz::structured::segment_name;
 use crate::legacy;
 
-type Seed = (&'static str, Vec<u8>);
+pub type Seed = (&'static str, Vec<u8>);
 
 /// Mode bytes of both targets.
 const AS_IS: u8 = 0;
@@ -135,7 +135,7 @@ fn steps(mode: u8, steps: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A log as the library writes it, in the mode that takes the files as they are.
-fn written(close: bool, spoil: impl Fn(&mut SegmentHeader)) -> Vec<u8> {
+pub fn written(close: bool, spoil: impl Fn(&mut SegmentHeader)) -> Vec<u8> {
     let disk = Disk::with_space(1 << 20);
     let config = WalConfig {
         use_direct_io: false,
@@ -289,7 +289,7 @@ fn old_file(right: u8, bytes: &[u8]) -> Vec<u8> {
     [&[right][..], &length.to_le_bytes(), bytes].concat()
 }
 
-fn old_record(lsn: u64, record_type: u16, payload: &[u8]) -> Vec<u8> {
+pub fn old_record(lsn: u64, record_type: u16, payload: &[u8]) -> Vec<u8> {
     let header = seawall::RecordHeader {
         record_type,
         lsn,
@@ -381,6 +381,8 @@ fn write_the_corpus() {
         ("decode_frame", frames()),
         ("open_directory", directories()),
         ("migrate_legacy", old_logs()),
+        ("open_files", crate::files::mixed()),
+        ("open_sealed", crate::files::sealed()),
     ] {
         let directory = crate::directory(target);
         std::fs::create_dir_all(&directory).expect("creates");
