@@ -59,7 +59,7 @@ fn fresh(stream: &mut Stream) -> Scenario {
 }
 
 fn parse(input: &[u8]) -> Option<Scenario> {
-    let text = input.get(..input.len().min(TEXT_MAX))?;
+    let text = Some(input).filter(|text| text.len() <= TEXT_MAX)?;
     Scenario::parse(std::str::from_utf8(text).ok()?).ok()
 }
 
