@@ -13,7 +13,7 @@ use crate::choice::{Choices, Purpose};
 use crate::disk::{Fault, Lie};
 use crate::figures::Figures;
 use crate::guided::Search;
-use crate::run::{run, run_for_features};
+use crate::run::{Wants, Watched, run, watch};
 use crate::scenario::Scenario;
 use crate::scenario::generate::{Setting, generate};
 use crate::seed::Seed;
@@ -200,23 +200,15 @@ impl Campaign {
     fn run_one(&self, index: u64, mut search: Option<&mut Search>, summary: &mut Summary) {
         let mutant = search.as_mut().and_then(|search| search.propose());
         let scenario = mutant.unwrap_or_else(|| self.scenario(index));
-        let watch = || match search.is_some() {
-            true => run_for_features(&scenario),
-            false => (run(&scenario, false), Vec::new()),
+        let wants = Wants {
+            features: search.is_some(),
+            ..Wants::default()
         };
-        // The log's panics are caught where its tasks run: what comes through is our own.
-        let (mut report, features) = match std::panic::catch_unwind(watch) {
-            Ok(done) => done,
-            Err(_) => {
-                let story = "the simulator panicked; its message is above";
-                summary.failure = Some(Failure {
-                    seed: scenario.seed,
-                    scenario,
-                    violation: Violation::new(Property::Simulator, story),
-                });
-                return;
-            }
-        };
+        let Watched {
+            mut report,
+            features,
+            ..
+        } = watch(&scenario, wants);
         summary.seeds += 1;
         if let Some(search) = search {
             search.learn(&scenario, &features, &report.figures);

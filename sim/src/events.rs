@@ -53,9 +53,9 @@ thread_local! {
     static EVENTS: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
 }
 
-/// Begins to keep what happens on this thread.
-pub(crate) fn start() {
-    EVENTS.replace(Some(Vec::new()));
+/// Begins to keep what happens on this thread, or ceases to.
+pub(crate) fn start(is_wanted: bool) {
+    EVENTS.replace(is_wanted.then(Vec::new));
 }
 
 /// Whether anybody wants to know.

@@ -5,7 +5,7 @@
 //! known, not only likely, and what fails comes with as few preemptions as it needs: all workloads
 //! are walked with none first, then with one, and so on.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -75,24 +75,28 @@ impl Exhaust {
     pub fn run(&self, mut progress: impl FnMut(usize, &Workload, u32, &Walked)) -> Outcome {
         #[allow(clippy::disallowed_methods)] // The limit is in real time.
         let start = Instant::now();
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let may_go_on =
-            || !stop.load(Ordering::Relaxed) && self.time.is_none_or(|time| start.elapsed() < time);
+        // Walks before one that failed go on: the first failure is the same with any number of threads.
+        let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let is_wanted = |number: usize| {
+            number < failed.load(Ordering::Relaxed)
+                && self.time.is_none_or(|time| start.elapsed() < time)
+        };
         let (send, receive) = channel();
         let mut walks: Vec<Option<Walked>> = vec![None; self.walks()];
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(self.walks()) {
-                let (send, next, stop, may_go_on) = (send.clone(), &next, &stop, &may_go_on);
+                let (send, next, failed, is_wanted) = (send.clone(), &next, &failed, &is_wanted);
                 scope.spawn(move || {
-                    while may_go_on() {
+                    loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= self.walks() {
+                        if number >= self.walks() || !is_wanted(number) {
                             break;
                         }
                         let (workload, preemptions) = self.walk(number);
-                        let walked = walk::walk(workload, preemptions, self.lie, may_go_on);
+                        let may_go_on = || is_wanted(number);
+                        let walked = walk::walk(workload, preemptions, self.lie, &may_go_on);
                         if walked.failure.is_some() {
-                            stop.store(true, Ordering::Relaxed);
+                            failed.fetch_min(number, Ordering::Relaxed);
                         }
                         send.send((number, walked)).expect("the collector listens");
                     }

@@ -8,13 +8,11 @@
 //!
 //! What it cannot tell is a mistake that needs none of these; then it says so.
 
-use std::panic::catch_unwind;
-
 use crate::checker::{Property, Violation};
 use crate::choice::Purpose;
 use crate::disk::Errno;
 use crate::events::{Event, Made};
-use crate::run::{run, watch};
+use crate::run::{Wants, run, watch};
 use crate::scenario::Scenario;
 use crate::shrink::Fingerprint;
 
@@ -42,16 +40,21 @@ pub struct Explanation {
 /// leaves it, or else its faults and switches can't be taken away one by one. `None` where it does
 /// not fail, or makes the simulator panic.
 pub fn explain(scenario: &Scenario) -> Option<Explanation> {
-    let (report, events) = catch_unwind(|| watch(scenario, None)).ok()?;
-    let violation = report.violation?;
+    let wants = Wants {
+        events: true,
+        ..Wants::default()
+    };
+    let watched = watch(scenario, wants);
+    let violation = watched.report.violation?;
     let mut explainer = Explainer {
         scenario,
         property: violation.property,
         fingerprint: Fingerprint::of(&violation),
-        events,
+        events: watched.events,
         runs: 1,
     };
     let mut sentences = Vec::new();
+    sentences.extend(explainer.lies());
     sentences.extend(explainer.crash());
     sentences.extend(explainer.faults());
     sentences.extend(explainer.switches());
@@ -72,6 +75,15 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
     })
 }
 
+/// How a scenario ends with one thing changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Passes,
+    /// As the one that is explained.
+    FailsSo,
+    FailsOtherwise,
+}
+
 struct Explainer<'a> {
     scenario: &'a Scenario,
     property: Property,
@@ -81,12 +93,14 @@ struct Explainer<'a> {
 }
 
 impl Explainer<'_> {
-    /// Whether another scenario fails in the same way.
-    fn still_fails(&mut self, scenario: &Scenario) -> bool {
+    /// How another scenario ends.
+    fn try_out(&mut self, scenario: &Scenario) -> Ending {
         self.runs += 1;
-        let report = catch_unwind(|| run(scenario, false));
-        let violation = report.ok().and_then(|report| report.violation);
-        violation.is_some_and(|violation| self.fingerprint.is_of(&violation))
+        match run(scenario, false).violation {
+            None => Ending::Passes,
+            Some(violation) if self.fingerprint.is_of(&violation) => Ending::FailsSo,
+            Some(_) => Ending::FailsOtherwise,
+        }
     }
 
     /// The calls of a life.
@@ -123,9 +137,29 @@ impl Explainer<'_> {
         let is_needed = |&&(id, place): &&_| {
             let mut without = self.scenario.clone();
             without.tape.track_mut(id).set(place, 0);
-            !self.still_fails(&without)
+            self.try_out(&without) == Ending::Passes
         };
         (places.iter().filter(is_needed).count(), places.len())
+    }
+
+    /// What the scenario says about the disk that no disk may do, if it passes without that.
+    fn lies(&mut self) -> Vec<String> {
+        let ways: [(&str, fn(&mut Scenario)); 3] = [
+            ("the lie of the disk", |scenario| scenario.disk.lie = None),
+            ("what the medium does", |scenario| scenario.media = None),
+            ("the site without effect", |scenario| {
+                scenario.without = None
+            }),
+        ];
+        let mut told = Vec::new();
+        for (what, leave_out) in ways {
+            let mut without = self.scenario.clone();
+            leave_out(&mut without);
+            if without != *self.scenario && self.try_out(&without) == Ending::Passes {
+                told.push(format!("It passes without {what}."));
+            }
+        }
+        told
     }
 
     /// What went wrong with the disk, if the failure needs that.
@@ -142,7 +176,7 @@ impl Explainer<'_> {
         });
         let failed: Vec<String> = failed.collect();
         Some(format!(
-            "It needs {needed} of {all} choices by which the disk fails: without any one of them it does not happen. What failed: {}.",
+            "It needs {needed} of {all} choices by which the disk fails: without any one of them it passes. What failed: {}.",
             failed.join("; ")
         ))
     }
@@ -167,9 +201,9 @@ impl Explainer<'_> {
         });
         let switched: Vec<String> = switched.collect();
         Some(format!(
-            "It needs {needed} of {all} choices of the scheduler. Tasks that could have gone on: {}.",
+            "It needs {needed} of {all} choices of the scheduler: without any one of them it passes. Tasks that could have gone on: {}.",
             match switched.is_empty() {
-                true => "none were stopped, it is about who goes first".into(),
+                true => "none was stopped".into(),
                 false => switched.join("; "),
             }
         ))
@@ -186,7 +220,7 @@ impl Explainer<'_> {
     fn nothing(&self) -> String {
         let last = self.last_call();
         format!(
-            "It needs no crash at a certain place, no fault, no switch, and no sync would have helped: so what the log computes is wrong, and where cannot be told from outside. The last thing that it did was {last}."
+            "None of what was tried makes it pass: another end of a life, one fault or one switch less, a sync more. So it is what the log computes that is wrong, or more than one of these. The last call before it was seen: {last}."
         )
     }
 }

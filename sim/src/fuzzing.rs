@@ -10,7 +10,7 @@ use crate::disk::Knobs;
 use crate::features::Feature;
 use crate::mutate::mutate;
 use crate::report::failure::save_and_tell;
-use crate::run::run_for_features;
+use crate::run::{Wants, watch};
 use crate::scenario::generate::{Setting, generate};
 use crate::scenario::{Op, Scenario};
 use crate::seed::Seed;
@@ -29,8 +29,12 @@ const TASKS_MAX: usize = 16;
 /// When the log does not pass: with the story, and as the last line how to run it again.
 pub fn check(input: &[u8]) -> Option<Vec<Feature>> {
     let scenario = parse(input).filter(is_tame)?;
-    let (report, features) = run_for_features(&scenario);
-    if let Some(violation) = report.violation {
+    let wants = Wants {
+        features: true,
+        ..Wants::default()
+    };
+    let watched = watch(&scenario, wants);
+    if let Some(violation) = watched.report.violation {
         let failure = Failure {
             seed: scenario.seed,
             scenario,
@@ -39,7 +43,7 @@ pub fn check(input: &[u8]) -> Option<Vec<Feature>> {
         let story = save_and_tell(&failure);
         panic!("{}", story.expect("a scenario can be saved"));
     }
-    Some(features)
+    Some(watched.features)
 }
 
 /// Another input from one, and from parts of a second one.

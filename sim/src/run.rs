@@ -6,6 +6,7 @@
 //! after one more cut that loses whatever was not synced.
 
 use std::cell::OnceCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use seawall::{WalConfig, WalManager, WalTuning};
 
@@ -57,72 +58,100 @@ pub struct Report {
     pub figures: Figures,
 }
 
+/// What is to be known of a run beside its report.
+#[derive(Clone, Debug, Default)]
+pub struct Wants {
+    /// The trace's lines.
+    pub text: bool,
+    /// All choices.
+    pub record: bool,
+    /// What happened, event by event.
+    pub events: bool,
+    /// Where the log made its syncs and renames.
+    pub sites: bool,
+    /// What guides a search.
+    pub features: bool,
+    /// Something is made durable that the log has not synced.
+    pub repair: Option<Repair>,
+}
+
+/// A report, and what else was wanted; the rest is empty.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The report.
+    pub report: Report,
+    /// All choices.
+    pub record: Record,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// How often which call was made where.
+    pub sites: SiteCounts,
+    /// What guides a search.
+    pub features: Vec<Feature>,
+}
+
 /// Runs a scenario; `with_text` keeps the trace's lines.
 pub fn run(scenario: &Scenario, with_text: bool) -> Report {
-    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
-    run_with(scenario, choices, with_text)
+    let wants = Wants {
+        text: with_text,
+        ..Wants::default()
+    };
+    watch(scenario, wants).report
 }
 
 /// Runs a scenario, and keeps all its choices.
 pub fn record(scenario: &Scenario) -> (Report, Record) {
+    let wants = Wants {
+        record: true,
+        ..Wants::default()
+    };
+    let watched = watch(scenario, wants);
+    (watched.report, watched.record)
+}
+
+/// Runs a scenario. Where the simulator itself panics, that is the violation; the log's own panics
+/// are caught where its tasks run.
+pub fn watch(scenario: &Scenario, wants: Wants) -> Watched {
+    // What is made once for all runs belongs to none of them.
+    decoy::prepare();
+    trace::start(wants.text);
+    events::start(wants.events);
+    if wants.features {
+        features::start();
+    }
     let recording = Recording::default();
     let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
-    let report = run_with(scenario, choices.recorded(&recording), false);
-    (report, recording.take())
+    let choices = match wants.record {
+        true => choices.recorded(&recording),
+        false => choices,
+    };
+    let performed = catch_unwind(AssertUnwindSafe(|| perform(scenario, choices, &wants)));
+    let (report, sites) = performed.unwrap_or_else(|_| {
+        let story = "the simulator panicked; its message is above";
+        let report = Report {
+            violation: Some(Violation::new(Property::Simulator, story)),
+            trace: trace::finish(),
+            figures: Figures::default(),
+        };
+        (report, SiteCounts::new())
+    });
+    let features = match wants.features {
+        true => {
+            features::note_faults(&report.figures.disk);
+            features::finish()
+        }
+        false => Vec::new(),
+    };
+    Watched {
+        report,
+        record: recording.take(),
+        events: events::finish(),
+        sites,
+        features,
+    }
 }
 
-/// Runs a scenario with something made durable that the log has not synced, if there is such a repair,
-/// and keeps what happens.
-pub fn watch(scenario: &Scenario, repair: Option<Repair>) -> (Report, Vec<Event>) {
-    events::start();
-    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
-    let report = run_repaired(scenario, choices, repair, false);
-    (report, events::finish())
-}
-
-/// The same, for who only wants to know how it ends.
-pub fn run_with_repair(scenario: &Scenario, repair: Repair) -> Report {
-    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
-    run_repaired(scenario, choices, Some(repair), false)
-}
-
-/// Runs a scenario, and collects its features.
-pub fn run_for_features(scenario: &Scenario) -> (Report, Vec<Feature>) {
-    // What is made once for all runs is no feature of this one.
-    decoy::prepare();
-    features::start();
-    let report = run(scenario, false);
-    features::note_faults(&report.figures.disk);
-    (report, features::finish())
-}
-
-fn run_with(scenario: &Scenario, choices: Choices, with_text: bool) -> Report {
-    run_repaired(scenario, choices, None, with_text)
-}
-
-fn run_repaired(
-    scenario: &Scenario,
-    choices: Choices,
-    repair: Option<Repair>,
-    with_text: bool,
-) -> Report {
-    perform(scenario, choices, repair, (with_text, false)).0
-}
-
-/// Runs a scenario, and tells where the log made its syncs and renames, and how often.
-pub fn run_counting_sites(scenario: &Scenario) -> (Report, SiteCounts) {
-    let choices = Choices::new(scenario.seed.0).with_tape(scenario.tape.clone());
-    perform(scenario, choices, None, (false, true))
-}
-
-fn perform(
-    scenario: &Scenario,
-    choices: Choices,
-    repair: Option<Repair>,
-    (with_text, counts_sites): (bool, bool),
-) -> (Report, SiteCounts) {
-    decoy::prepare();
-    trace::start(with_text);
+fn perform(scenario: &Scenario, choices: Choices, wants: &Wants) -> (Report, SiteCounts) {
     let mut runner = Runner {
         scenario,
         world: World::new(&scenario.disk, choices.clone()),
@@ -136,13 +165,13 @@ fn perform(
         forgotten: 0,
         is_over: false,
     };
-    if let Some(repair) = repair {
-        runner.world.repair(repair);
+    if let Some(repair) = &wants.repair {
+        runner.world.repair(repair.clone());
     }
     runner.figures.profiles[scenario.disk.profile as usize] = 1;
     match &scenario.without {
         Some(site) => runner.world.do_without(site.clone()),
-        None if counts_sites => runner.world.count_sites(),
+        None if wants.sites => runner.world.count_sites(),
         None => {}
     }
     let result = runner.run();
@@ -337,6 +366,7 @@ impl Runner<'_> {
                 self.world.with_disk(|disk| {
                     covered::check_acknowledged(&mut model, disk, accepted, &mut tally)
                 })?;
+                events::keep(|| Event::Promised(accepted));
                 model.acknowledge(accepted);
                 model.is_closed = true;
                 let is_closed = matches!(later, Some(Err(seawall::Error::Closed)));

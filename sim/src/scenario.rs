@@ -33,6 +33,9 @@ pub const FORMAT: u32 = 1;
 /// More operations than this in one life could come near the limit of steps.
 const OPS_MAX: usize = 20_000;
 
+/// What one operation may append, in bytes.
+const PAYLOADS_MAX: u32 = 64 << 20;
+
 /// A run as data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,10 +121,17 @@ impl Life {
             return Err("block is a power of two from 512 to 65536, buffer 512 to 64 MiB".into());
         }
         let ops = self.clients.iter().flatten();
-        let is_huge = |op: &Op| matches!(op, Op::Append(len) | Op::Durable(len) | Op::Decoy(len) if *len > 64 << 20);
+        let is_huge = |op: &Op| match op {
+            Op::Append(len) | Op::Durable(len) | Op::Decoy(len) => *len > PAYLOADS_MAX,
+            Op::Batch { count, len } => {
+                // A record takes some bytes of memory even without a payload.
+                u64::from(*count) * (u64::from(*len) + 64) > u64::from(PAYLOADS_MAX)
+            }
+            _ => false,
+        };
         if ops.clone().any(is_huge) || ops.count() > OPS_MAX {
             return Err(format!(
-                "a payload above 64 MiB, or more than {OPS_MAX} operations"
+                "an operation with more than 64 MiB, or more than {OPS_MAX} of them in a life"
             ));
         }
         Ok(())

@@ -10,10 +10,8 @@
 // Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE
 // 2002, for taking away in ever smaller portions.
 
-use std::panic::catch_unwind;
-
 use crate::checker::Violation;
-use crate::choice::{Choices, Purpose, Ratio, Stream};
+use crate::choice::{Choices, Purpose, Ratio, Stream, Tape};
 use crate::run::{record, run};
 use crate::scenario::Scenario;
 use crate::sched::policy::PolicyKind;
@@ -53,7 +51,7 @@ pub struct Shrunk {
 /// Shrinks a scenario that fails, with at most so many runs; `tell` hears after each of how many
 /// there were. `None` where it does not fail.
 pub fn shrink(scenario: &Scenario, runs_max: u64, tell: &mut dyn FnMut(u64)) -> Option<Shrunk> {
-    let violation = violation_of(scenario)?;
+    let violation = run(scenario, false).violation?;
     let mut shrinker = Shrinker {
         fingerprint: Fingerprint::of(&violation),
         best: scenario.clone(),
@@ -63,6 +61,10 @@ pub fn shrink(scenario: &Scenario, runs_max: u64, tell: &mut dyn FnMut(u64)) -> 
         tell,
     };
     let before = Size::of(scenario);
+    // With fresh choices more can be taken away; what needs its own keeps them.
+    let mut untaped = scenario.clone();
+    untaped.tape = Tape::default();
+    shrinker.try_out(untaped);
     for _ in 0..ROUNDS_MAX {
         let at_first = shrinker.best.clone();
         structure::shrink(&mut shrinker);
@@ -88,12 +90,6 @@ pub fn shrink(scenario: &Scenario, runs_max: u64, tell: &mut dyn FnMut(u64)) -> 
         violation: shrinker.violation,
         runs: shrinker.runs,
     })
-}
-
-/// How a scenario fails, if it does. One that makes the simulator panic does not.
-fn violation_of(scenario: &Scenario) -> Option<Violation> {
-    let report = catch_unwind(|| run(scenario, false));
-    report.ok()?.violation
 }
 
 struct Shrinker<'a> {
@@ -134,7 +130,9 @@ impl Shrinker<'_> {
         }
         self.runs += 1;
         (self.tell)(self.runs);
-        let same = violation_of(scenario).filter(|found| self.fingerprint.is_of(found));
+        let same = run(scenario, false)
+            .violation
+            .filter(|found| self.fingerprint.is_of(found));
         let Some(violation) = same else {
             return false;
         };
@@ -145,9 +143,7 @@ impl Shrinker<'_> {
 
     /// Puts all choices onto a tape, if the run is the same again from there.
     fn pin(&mut self) {
-        let Ok((_, record)) = catch_unwind(|| record(&self.best)) else {
-            return;
-        };
+        let (_, record) = record(&self.best);
         let mut pinned = self.best.clone();
         pinned.tape = record.tape();
         for life in &mut pinned.lives {

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::checker::{Property, Violation};
+use crate::checker::Violation;
 use crate::disk::CallKind;
-use crate::run::{run, run_counting_sites};
+use crate::run::{Wants, run, watch};
 use crate::scenario::Scenario;
 use crate::scenario::generate::{Setting, generate};
 use crate::seed::Seed;
@@ -62,26 +62,18 @@ impl Log {
 impl Subject for Log {
     fn run_whole(&self, seed: Seed) -> (SiteCounts, Option<Violation>) {
         let scenario = self.scenario(seed, None);
-        match std::panic::catch_unwind(|| run_counting_sites(&scenario)) {
-            Ok((report, sites)) => (sites, report.violation),
-            Err(_) => (SiteCounts::new(), Some(own_fault())),
-        }
+        let wants = Wants {
+            sites: true,
+            ..Wants::default()
+        };
+        let watched = watch(&scenario, wants);
+        (watched.sites, watched.report.violation)
     }
 
     fn run_without(&self, seed: Seed, site: &Site) -> Option<Violation> {
         let scenario = self.scenario(seed, Some(site.clone()));
-        match std::panic::catch_unwind(|| run(&scenario, false)) {
-            Ok(report) => report.violation,
-            Err(_) => Some(own_fault()),
-        }
+        run(&scenario, false).violation
     }
-}
-
-fn own_fault() -> Violation {
-    Violation::new(
-        Property::Simulator,
-        "the simulator panicked; its message is above",
-    )
 }
 
 /// What to search for, and how long.

@@ -417,7 +417,9 @@ impl Gate for Warden {
                 After::Site(site) => Site::of_caller(&LOG).as_ref() == Some(site),
             };
             if is_time {
-                disk.make_durable_now(repair.what);
+                for ino in disk.make_durable_now(repair.what) {
+                    self.ledger.lock().synced(disk, ino);
+                }
             }
         }
         watch.whereabouts.note_call(task, &performed);

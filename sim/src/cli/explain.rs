@@ -7,15 +7,17 @@ use clap::Args;
 
 use seawall_sim::explain::explain;
 use seawall_sim::report::failure::{save, shrunk_path};
+use seawall_sim::run::record;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::shrink::shrink;
 
+use super::bar_of;
 use super::replay::WhatArgs;
 use super::shrink::RUNS_MAX;
 
 #[derive(Args)]
 pub(super) struct ExplainArgs {
-    /// What to explain. What has no tape is shrunk first.
+    /// What to explain. Where not all its choices are on a tape, it is shrunk first.
     #[command(flatten)]
     what: WhatArgs,
 }
@@ -66,12 +68,19 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The scenario shrunk and saved, if its choices are not on a tape, and its path.
+/// The scenario shrunk and saved, if not all its choices are on a tape, and its path.
 fn small(scenario: &Scenario) -> std::io::Result<Option<(Scenario, String)>> {
-    if !scenario.tape.is_empty() {
+    let (_, made) = record(scenario);
+    if made
+        .tracks()
+        .all(|(id, _)| scenario.tape.track(id).is_some())
+    {
         return Ok(None);
     }
-    let Some(shrunk) = shrink(scenario, RUNS_MAX, &mut |_| {}) else {
+    let bar = bar_of(Some(RUNS_MAX), "{pos}/{len} runs at most");
+    let shrunk = shrink(scenario, RUNS_MAX, &mut |runs| bar.set_position(runs));
+    bar.finish_and_clear();
+    let Some(shrunk) = shrunk else {
         return Ok(None);
     };
     let path = shrunk_path(scenario.seed);

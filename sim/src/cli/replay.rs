@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use seawall_sim::checker::Class;
 use seawall_sim::disk::Fault;
 use seawall_sim::run::run as run_scenario;
 use seawall_sim::scenario::Scenario;
@@ -60,12 +61,19 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
         report.figures.appends,
         report.figures.acked
     );
+    let lies = report.figures.disk.faults(Fault::LieAtSite);
     if let Some(site) = &scenario.without {
-        let lies = report.figures.disk.faults(Fault::LieAtSite);
         say!("the disk lied: {lies} calls at `{site}` had no effect");
     }
     say!("trace {:016x}", report.trace.hash);
     let code = match &report.violation {
+        None if scenario.without.is_some() && lies == 0 => {
+            say!(
+                "VACUOUS: nothing was called at that site\nseed {}",
+                scenario.seed
+            );
+            Class::Vacuity as u8
+        }
         None => {
             say!("PASSED\nseed {}", scenario.seed);
             0
@@ -112,10 +120,8 @@ impl WhatArgs {
                 Some(site) => Log { setting }.scenario(seed, Some(site.clone())),
             });
         }
-        if self.without.is_some() {
-            return Err(
-                "--without is for seeds; a scenario file has its own line `without`".into(),
-            );
+        if self.without.is_some() || !self.setting.options().is_empty() {
+            return Err("options are for seeds; a scenario file has all of it in its text".into());
         }
         let text = std::fs::read_to_string(&path);
         let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;

@@ -18,13 +18,13 @@ pub(super) struct SchedulesArgs {
     /// all that --clients can do.
     workload: Vec<String>,
     /// Schedules that interrupt a task which could go on at most so often.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=16))]
     preemptions: u32,
     /// How many clients.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=3))]
     clients: u8,
     /// How many operations each of them does.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     ops: u8,
     /// Begin no run after this time: 90s, 30m, 8h.
     #[arg(long, value_parser = parse_time)]

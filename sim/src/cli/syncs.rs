@@ -61,6 +61,10 @@ pub(super) fn run(args: SyncsArgs) -> ExitCode {
         }
     });
     bar.finish_and_clear();
+    if findings.rows.is_empty() && findings.failure.is_none() {
+        eprintln!("error: no site is called that");
+        return ExitCode::from(2);
+    }
     let explained = Explained::of_log();
     let is_whole = search.only.is_none() && args.setting.options().is_empty();
     let table = Table::new(&findings, &explained, is_whole);
@@ -80,10 +84,10 @@ pub(super) fn run(args: SyncsArgs) -> ExitCode {
     let verdict = verdict(&findings, &table, &args.setting);
     if args.json {
         // What tells of a failure goes to the other stream, so that JSON is the last line here.
-        eprintln!("{verdict}");
+        eprintln!("{verdict}\nseed {}", search.seed);
         say!("{}", table.json());
     } else {
-        say!("{verdict}");
+        say!("{verdict}\nseed {}", search.seed);
     }
     ExitCode::from(table.exit_code())
 }

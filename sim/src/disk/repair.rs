@@ -38,11 +38,13 @@ impl Durable {
 }
 
 impl Disk {
-    /// Makes something durable, as a sync would that is called now.
-    pub fn make_durable_now(&mut self, what: Durable) {
+    /// Makes something durable, as a sync would that is called now. Returns which files.
+    pub fn make_durable_now(&mut self, what: Durable) -> Vec<Ino> {
+        let mut synced = Vec::new();
         if self.mode != Mode::ReadWrite {
-            return;
+            return synced;
         }
+        self.strict.begin_now();
         for index in 0..self.inodes.len() {
             let ino = Ino(index as u32);
             match &mut self.inodes[index] {
@@ -50,15 +52,17 @@ impl Disk {
                     let charged = file.charged;
                     file.fold();
                     self.used -= charged - file.charged;
-                    self.strict.synced_now(ino);
+                    self.strict.synced(ino, true);
+                    synced.push(ino);
                 }
                 Inode::Dir(_) if what.has_names(ino) => {
                     let chosen = self.atoms.sync(ino, false, self.seq);
                     self.make_durable(&chosen);
-                    self.strict.dir_synced_now(ino);
+                    self.strict.dir_synced(ino, true);
                 }
                 _ => {}
             }
         }
+        synced
     }
 }

@@ -96,16 +96,9 @@ impl Strict {
         file.covered = done.map(|write| write.began).max().max(file.covered);
     }
 
-    /// All that was written to a file is durable.
-    pub(super) fn synced_now(&mut self, ino: Ino) {
+    /// A sync begins now, and is done.
+    pub(super) fn begin_now(&mut self) {
         self.began = self.now;
-        self.file(ino).is_doubtful = false;
-        self.synced(ino, true);
-    }
-
-    /// All names in a directory are durable.
-    pub(super) fn dir_synced_now(&mut self, dir: Ino) {
-        self.names.retain(|name| name.at.dir != dir);
     }
 
     /// A file or directory was made at `at`.

@@ -2,12 +2,10 @@
 //! beside it: a crash at each change of the disk, and a failure of each call that can fail.
 
 use std::ops::ControlFlow;
-use std::panic::catch_unwind;
 
 use super::odometer;
 use super::workload::{FAULTS, Incident, SCHEDULE, Workload, keep_all};
 use crate::campaign::Failure;
-use crate::checker::{Property, Violation};
 use crate::choice::Record;
 use crate::disk::Lie;
 use crate::run::{Report, record};
@@ -107,16 +105,9 @@ impl Walk<'_> {
             return ControlFlow::Break(());
         }
         self.walked.runs += 1;
-        // The log's panics are caught where its tasks run: what comes through is our own.
-        let violation = match catch_unwind(|| record(scenario)) {
-            Ok((mut report, record)) => match report.violation.take() {
-                None => return ControlFlow::Continue((report, record)),
-                Some(violation) => violation,
-            },
-            Err(_) => {
-                let story = "the simulator panicked; its message is above";
-                Violation::new(Property::Simulator, story)
-            }
+        let (mut report, record) = record(scenario);
+        let Some(violation) = report.violation.take() else {
+            return ControlFlow::Continue((report, record));
         };
         self.walked.failure = Some(Failure {
             seed: scenario.seed,

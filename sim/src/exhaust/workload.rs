@@ -82,7 +82,7 @@ impl Workload {
     /// One of these clients.
     ///
     /// # Errors
-    /// Where one can't be read.
+    /// Where one can't be read, or can't be run.
     pub fn of<T: AsRef<str>>(clients: &[T]) -> Result<Workload, String> {
         let parse = |client: &T| {
             client
@@ -92,7 +92,9 @@ impl Workload {
                 .collect()
         };
         let clients = clients.iter().map(parse).collect::<Result<_, String>>()?;
-        Ok(Workload { clients })
+        let workload = Workload { clients };
+        workload.scenario(Incident::Nothing, None).check()?;
+        Ok(workload)
     }
 
     /// All workloads of so many clients with so many operations each: in what order the clients stand

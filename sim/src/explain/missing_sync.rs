@@ -1,14 +1,13 @@
 //! Which sync would have saved it: what is made durable, and after which call.
 
 use std::collections::BTreeSet;
-use std::panic::catch_unwind;
 
 use super::Explainer;
 use super::words::{describe, place};
 use crate::checker::Property;
 use crate::disk::{CallKind, Durable, Ino};
 use crate::events::{Event, Made};
-use crate::run::run_with_repair;
+use crate::run::{Wants, watch};
 use crate::site::Site;
 use crate::world::{After, Repair};
 
@@ -33,9 +32,11 @@ impl Explainer<'_> {
             }
             saved = Some(made);
         }
-        let saved = saved?;
+        let (saved, last) = (saved?, changes.last()?);
         let mut objects = self.objects(life).into_iter();
-        let Some(what) = objects.find(|&what| self.helps(life, saved, what)) else {
+        let object =
+            objects.find(|&what| self.helps(life, saved, what) && self.helps(life, last, what));
+        let Some(what) = object else {
             return Some(format!(
                 "It would not have happened if all had been made durable right after {}; no single file or directory would have been enough.",
                 describe(saved)
@@ -62,7 +63,7 @@ impl Explainer<'_> {
             false => String::new(),
         };
         Some(format!(
-            "It would not have happened if {} had been synced in life {life} after {}, at any time up to the end of that life. {own}.{lost}{or_else}",
+            "It would not have happened if {} had been synced in life {life} right after {}, or even at the end of that life. {own}.{lost}{or_else}",
             self.name_of(what),
             describe(saved)
         ))
@@ -80,7 +81,7 @@ impl Explainer<'_> {
         let sites: BTreeSet<Site> = all.filter_map(|made| made.site).collect();
         let helps = |explainer: &mut Self, site: &Site, what| {
             let after = After::Site(site.clone());
-            !explainer.fails_with(Repair { after, what })
+            explainer.passes_with(Repair { after, what })
         };
         let mut sites = sites.into_iter();
         let site = sites.find(|site| helps(self, site, Durable::Everything))?;
@@ -90,7 +91,7 @@ impl Explainer<'_> {
             () => "of files and directories",
         };
         Some(format!(
-            "It would not have happened if every call in {} had been followed by a sync {what}; once would not have been enough.",
+            "It would not have happened if every call in {} had been followed by a sync {what}.",
             place(&site)
         ))
     }
@@ -103,15 +104,17 @@ impl Explainer<'_> {
 
     fn helps(&mut self, life: u64, made: &Made, what: Durable) -> bool {
         let after = After::Call(life, made.number);
-        !self.fails_with(Repair { after, what })
+        self.passes_with(Repair { after, what })
     }
 
-    fn fails_with(&mut self, repair: Repair) -> bool {
+    /// Whether a repair makes the failure go away, and no other one comes.
+    fn passes_with(&mut self, repair: Repair) -> bool {
         self.runs += 1;
-        let scenario = self.scenario;
-        let report = catch_unwind(|| run_with_repair(scenario, repair));
-        let violation = report.ok().and_then(|report| report.violation);
-        violation.is_some_and(|violation| self.fingerprint.is_of(&violation))
+        let wants = Wants {
+            repair: Some(repair),
+            ..Wants::default()
+        };
+        watch(self.scenario, wants).report.violation.is_none()
     }
 
     /// All that a life has touched, each file and directory by itself.

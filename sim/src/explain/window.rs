@@ -1,10 +1,10 @@
 //! Between which two calls a life has to end so that it fails.
 
-use super::Explainer;
 use super::words::describe;
+use super::{Ending, Explainer};
 use crate::disk::Fate;
 use crate::events::{Event, Made};
-use crate::run::watch;
+use crate::run::{Wants, watch};
 use crate::scenario::{Counted, CrashPoint, How, Phase, Scenario};
 
 /// A life with more changes than this is not walked through.
@@ -24,7 +24,8 @@ impl Explainer<'_> {
             .calls(life)
             .find(|made| made.fate != Fate::Run)
             .cloned();
-        if cut.is_none() && (end.how == How::Close || life == self.last_life()) {
+        // A close has no place of its own, and in its last life a failure needs no end.
+        if end.how == How::Close || cut.is_none() && life == self.last_life() {
             return None;
         }
         let uncut = with_end(self.scenario, index, None);
@@ -38,7 +39,7 @@ impl Explainer<'_> {
         };
         let what = match end.how {
             How::Kill => "process is killed",
-            How::PowerCut | How::Close => "power is cut",
+            _ => "power is cut",
         };
         let cut = match &cut {
             Some(made) => format!("at {}", describe(made)),
@@ -56,11 +57,11 @@ impl Explainer<'_> {
                 phase: Phase::Before,
             };
             let at = (number < end).then_some(at);
-            explainer.still_fails(&with_end(explainer.scenario, index, at))
+            explainer.try_out(&with_end(explainer.scenario, index, at)) == Ending::FailsSo
         };
         if !fails(self, actual) {
             return Some(format!(
-                "In life {life} the {what} {cut}. It does not fail if that happens just before change {actual} of that life."
+                "In life {life} the {what} {cut}. It does not fail so if that happens just before change {actual} of that life."
             ));
         }
         let mut first = actual;
@@ -84,27 +85,26 @@ impl Explainer<'_> {
             Some(closes) => format!("and not after {}", describe(closes)),
         };
         Some(format!(
-            "In life {life} the {what} {cut}. It fails if that happens {from}, {to}."
+            "In life {life} the {what} {cut}. It fails so if that happens {from}, {to}."
         ))
     }
 }
 
 fn with_end(scenario: &Scenario, life: usize, at: Option<CrashPoint>) -> Scenario {
     let mut other = scenario.clone();
-    let end = &mut other.lives[life].end;
-    end.at = at;
-    if end.how == How::Close {
-        end.how = How::PowerCut;
-    }
+    other.lives[life].end.at = at;
     other
 }
 
 /// The calls of a life that change the disk.
 fn changes_of(scenario: &Scenario, life: u64) -> Vec<Made> {
-    let (_, events) = watch(scenario, None);
+    let wants = Wants {
+        events: true,
+        ..Wants::default()
+    };
     let mut of = 0;
     let mut changes = Vec::new();
-    for event in events {
+    for event in watch(scenario, wants).events {
         match event {
             Event::Life(number) => of = number,
             Event::Call(made) if of == life && made.change.is_some() => changes.push(made),

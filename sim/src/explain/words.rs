@@ -33,7 +33,10 @@ pub(super) fn place(site: &Site) -> String {
         .filter(is_told)
         .map(Frame::to_string)
         .collect();
-    frames.join(" < ")
+    match frames.is_empty() {
+        true => site.to_string(),
+        false => frames.join(" < "),
+    }
 }
 
 /// The same without its place and its end.

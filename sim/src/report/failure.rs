@@ -40,11 +40,7 @@ pub fn save_and_tell(failure: &Failure) -> io::Result<String> {
     let dir = Path::new(FAILURES_DIR);
     let path = |ending: &str| -> PathBuf { dir.join(format!("{}.{ending}", failure.seed)) };
     save(&path("toml"), &failure.scenario)?;
-    // A fault of the simulator may strike again, before the trace can be handed out.
-    let trace = match std::panic::catch_unwind(|| run(&failure.scenario, true)) {
-        Ok(report) => report.trace,
-        Err(_) => crate::trace::finish(),
-    };
+    let trace = run(&failure.scenario, true).trace;
     let lines = &trace.lines;
     std::fs::write(path("trace"), lines.join("\n") + "\n")?;
     let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];

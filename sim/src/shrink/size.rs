@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::choice::{Decision, Purpose, Record};
+use crate::choice::{Decision, Purpose};
 use crate::run::record;
 use crate::scenario::Scenario;
 
@@ -26,8 +26,7 @@ pub struct Size {
 impl Size {
     /// The size of a scenario; its choices are those of its run.
     pub fn of(scenario: &Scenario) -> Size {
-        let recorded = std::panic::catch_unwind(|| record(scenario));
-        let record = recorded.map_or(Record::default(), |(_, record)| record);
+        let (_, record) = record(scenario);
         let of = |purpose, counts: fn(&Decision) -> bool| -> usize {
             let tracks = record.tracks().filter(|(id, _)| id.purpose == purpose);
             let made = tracks.flat_map(|(_, made)| made);

@@ -4,10 +4,13 @@ use super::Shrinker;
 use super::portions::take_away;
 use crate::scenario::Scenario;
 
-/// Takes away all structure that the failure does not need. Only for a scenario without a tape,
-/// whose tracks would be for other lives afterwards.
+/// Takes away all structure that the failure does not need; no lives where there is a tape, whose
+/// tracks would be for other ones afterwards.
 pub(super) fn shrink(shrinker: &mut Shrinker) {
-    let lives = |scenario: &Scenario| (0..scenario.lives.len()).collect();
+    let lives = |scenario: &Scenario| match scenario.tape.is_empty() {
+        true => (0..scenario.lives.len()).collect(),
+        false => Vec::new(),
+    };
     take_away(shrinker, lives, remove_life);
     take_away(shrinker, clients_of, |scenario, (life, client)| {
         let clients = &mut scenario.lives[life].clients;

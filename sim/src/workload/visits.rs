@@ -6,6 +6,7 @@ use seawall::{WalConfig, WalManager};
 
 use super::{Client, Flow};
 use crate::checker::{Property, Violation, ensure, listing, one_writer};
+use crate::events::{self, Event};
 use crate::world::LOG_DIR;
 
 impl Client<'_> {
@@ -31,6 +32,7 @@ impl Client<'_> {
         let durable = self.wal.durable_lsn().as_u64();
         // A watermark that the log reports is its word.
         self.check_covered(durable)?;
+        events::keep(|| Event::Promised(durable));
         self.model(|model| model.acknowledge(durable));
         let segments = self.wal.list_segments();
         let low_water = self.wal.low_water_lsn().as_u64();
