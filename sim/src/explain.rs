@@ -75,6 +75,9 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
     })
 }
 
+/// Takes something out of a scenario.
+type LeaveOut = fn(&mut Scenario);
+
 /// How a scenario ends with one thing changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -144,7 +147,7 @@ impl Explainer<'_> {
 
     /// What the scenario says about the disk that no disk may do, if it passes without that.
     fn lies(&mut self) -> Vec<String> {
-        let ways: [(&str, fn(&mut Scenario)); 3] = [
+        let ways: [(&str, LeaveOut); 3] = [
             ("the lie of the disk", |scenario| scenario.disk.lie = None),
             ("what the medium does", |scenario| scenario.media = None),
             ("the site without effect", |scenario| {

@@ -30,6 +30,8 @@ use portions::take_away;
 
 /// How many runs a scenario gets while its structure shrinks: with its own seed, and with fresh ones.
 const ATTEMPTS: u64 = 24;
+/// How many calls later a crash may come in one of those.
+const CALLS_MORE: u64 = 8;
 /// Rounds over all that could go; each begins only if the one before has found something.
 const ROUNDS_MAX: usize = 8;
 
@@ -172,14 +174,14 @@ impl Shrinker<'_> {
     }
 }
 
-/// The same scenario with another seed, and every second time with earlier crashes: with less to do,
-/// what a crash waited for comes sooner.
+/// The same scenario with another seed, and every second time with other crashes: with less to do,
+/// what a crash waited for comes sooner; or later, where an earlier life has done less.
 fn with_fresh_choices(scenario: &Scenario, stream: &mut Stream) -> Scenario {
     let mut fresh = scenario.clone();
     fresh.seed = Seed(stream.bits());
     if stream.happens(Ratio::new(1, 2)) {
         for at in fresh.lives.iter_mut().flat_map(|life| &mut life.end.at) {
-            at.number = stream.within(1, u64::from(at.number)) as u32;
+            at.number = stream.within(1, u64::from(at.number) + CALLS_MORE) as u32;
         }
     }
     fresh

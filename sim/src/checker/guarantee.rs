@@ -133,9 +133,9 @@ pub fn judge(
     lsn::check_recovered(recovered, tally)?;
     let last = recovered.next_lsn - 1;
     let settled = model.settled();
-    // Of a log that was truncated up to there nothing is left: a new one begins.
+    // Of a log that may have been truncated up to there nothing is left: a new one begins.
     let keeps = match settled.min(guarantee.keeps) {
-        keeps if keeps < model.low_water.certain => 0,
+        keeps if keeps < model.low_water.possible => 0,
         keeps => keeps,
     };
     tally.evaluated(Property::Guarantee);
