@@ -186,6 +186,8 @@ fn a_large_record_fits_and_a_too_large_one_is_refused() {
     let refused = wal.append_put(TENANT, SHARD, &vec![0; (64 << 20) + 1]);
     assert!(matches!(refused, Err(Error::RecordTooLarge { .. })));
     assert_eq!(wal.next_lsn(), Lsn::new(2));
+    let largest = wal.append_put(TENANT, SHARD, &vec![0; 64 << 20]);
+    assert_eq!(largest.expect("appends"), Lsn::new(2));
     drop(wal);
     assert_eq!(payloads(&open_small(dir.path())), [large]);
 }
