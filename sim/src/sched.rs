@@ -24,6 +24,7 @@ use crate::choice::{Choices, Decision, Purpose, Ratio, Recorder, Stream};
 use crate::events::{self, Event};
 use crate::trace;
 use outcome::Outcome;
+use pending::{Act, Pending};
 use policy::{Moment, Policies, PolicyKind};
 use set::{TASKS_MAX, TaskSet};
 
@@ -32,8 +33,10 @@ mod hook;
 pub mod outcome;
 mod panics;
 pub mod pct;
+pub mod pending;
 pub mod plan;
 pub mod policy;
+pub mod pos;
 pub mod random;
 mod run;
 pub mod set;
@@ -104,6 +107,8 @@ pub struct Scheduler {
     unwinding: Cell<TaskSet>,
     /// The object that a task in `asleep` waits for.
     waits: [Cell<(usize, Park)>; TASKS_MAX],
+    /// What each task does when it runs next.
+    pending: [Cell<Pending>; TASKS_MAX],
     /// The way out of each coroutine; null before its start and after its end.
     yielders: [Cell<*const Yielder<(), ()>>; TASKS_MAX],
     steps: Cell<u64>,
@@ -138,6 +143,7 @@ impl Scheduler {
             restless: Cell::new(TaskSet::EMPTY),
             unwinding: Cell::new(TaskSet::EMPTY),
             waits: [const { Cell::new((0, Park::Lock)) }; TASKS_MAX],
+            pending: [const { Cell::new(Pending::BEGIN) }; TASKS_MAX],
             yielders: [const { Cell::new(ptr::null()) }; TASKS_MAX],
             steps: Cell::new(0),
             step_limit: Cell::new(0),
@@ -153,15 +159,24 @@ impl Scheduler {
         }
     }
 
-    /// A scheduling point of the world's own: the running task is about to make an I/O call.
-    /// Does nothing outside a run.
+    /// A scheduling point of the world's own: the running task is about to make an I/O call that
+    /// others can observe. Does nothing outside a run.
     pub fn io_point(&self) {
+        self.call_point(Act::Change);
+    }
+
+    /// The same for a call that changes nothing.
+    pub fn read_point(&self) {
+        self.call_point(Act::Look);
+    }
+
+    fn call_point(&self, act: Act) {
         let task = self.current.get();
         if task != NOBODY && self.phase.get() == Phase::Running {
             let sampler = &mut *self.sampler.borrow_mut();
             sampler.policies.of(sampler.kind).io(task);
         }
-        self.pass(Step::Io);
+        self.pass(Step::Io, act);
     }
 
     /// Freezes the world: no task runs another instruction, the caller included, but for
@@ -210,7 +225,7 @@ impl Scheduler {
 
     /// Passes a scheduling point: somebody else may go first.
     #[inline]
-    fn pass(&self, step: Step) {
+    fn pass(&self, step: Step, act: Act) {
         let task = self.current.get();
         if task == NOBODY {
             return;
@@ -223,6 +238,7 @@ impl Scheduler {
             return;
         }
         self.advance(task);
+        self.will(task, act);
         let next = self.choose(step, Some(task));
         if next != task {
             events::keep(|| Event::Switch {
@@ -253,6 +269,13 @@ impl Scheduler {
         }
     }
 
+    /// Remembers what `task` does when it runs next.
+    #[inline]
+    fn will(&self, task: usize, act: Act) {
+        let since = self.steps.get();
+        self.pending[task].set(Pending { since, act });
+    }
+
     /// Chooses who runs next and makes it able to; `current` is the running task if it can go on.
     #[inline]
     fn choose(&self, step: Step, current: Option<usize>) -> usize {
@@ -264,6 +287,7 @@ impl Scheduler {
                     runnable,
                     current,
                     step: self.steps.get(),
+                    pending: &self.pending,
                 };
                 let sampler = &mut *self.sampler.borrow_mut();
                 let policy = sampler.policies.of(sampler.kind);

@@ -364,7 +364,11 @@ impl Warden {
 impl Gate for Warden {
     fn arrive(&self, call: Call) -> Fate {
         let scheduler = Scheduler::of_this_thread();
-        scheduler.io_point();
+        let is_change = changes_the_disk(call.kind);
+        match is_change {
+            true => scheduler.io_point(),
+            false => scheduler.read_point(),
+        }
         let task = scheduler.current_task();
         let bit = task.map_or(0, |task| 1 << task);
         let mut watch = self.lock();
@@ -372,7 +376,6 @@ impl Gate for Warden {
             watch.whereabouts.arrive(task, call.kind);
         }
         watch.calls += 1;
-        let is_change = changes_the_disk(call.kind);
         watch.changes += u64::from(is_change);
         let number = (watch.calls, is_change.then_some(watch.changes));
         let task_or_first = task.unwrap_or(0);

@@ -9,11 +9,12 @@ use seawall_sim::sched::outcome::{Deadlock, Outcome};
 use seawall_sim::sched::plan::Plan;
 use seawall_sim::sched::policy::PolicyKind;
 
-const POLICIES: [PolicyKind; 4] = [
+const POLICIES: [PolicyKind; 5] = [
     PolicyKind::Walk,
     PolicyKind::Random,
     PolicyKind::Sticky(4),
     PolicyKind::Pct(2),
+    PolicyKind::Pos,
 ];
 
 fn plan(policy: PolicyKind, seed: u64) -> Plan {

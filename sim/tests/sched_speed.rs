@@ -10,11 +10,12 @@ use seawall_sim::sched::outcome::Outcome;
 use seawall_sim::sched::plan::{FrozenStacks, Plan};
 use seawall_sim::sched::policy::PolicyKind;
 
-const POLICIES: [PolicyKind; 4] = [
+const POLICIES: [PolicyKind; 5] = [
     PolicyKind::Walk,
     PolicyKind::Random,
     PolicyKind::Sticky(16),
     PolicyKind::Pct(3),
+    PolicyKind::Pos,
 ];
 
 #[allow(clippy::disallowed_methods)] // The one thing here that is about real time.

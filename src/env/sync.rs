@@ -21,8 +21,10 @@ use std::sync::atomic::Ordering;
 pub enum Point {
     /// Take a lock.
     Lock,
-    /// Read or write an atomic.
-    Atomic,
+    /// Read an atomic.
+    Load,
+    /// Write an atomic.
+    Store,
 }
 
 /// What a parked task waits for.
@@ -39,8 +41,9 @@ pub enum Park {
 /// `object` is an identity for the time that the object lives: compare it, never order or
 /// hash by it, since it differs from process to process.
 pub trait Scheduler {
-    /// The running task reaches a step that others can observe; another may run first.
-    fn point(&self, what: Point);
+    /// The running task is about to do something to `object` that others can observe; another may
+    /// run first.
+    fn point(&self, object: usize, what: Point);
     /// Parks the running task on `object` until it is woken. It may be woken for nothing.
     fn park(&self, object: usize, what: Park);
     /// Wakes one task parked on `object`, if there is one.
@@ -81,7 +84,7 @@ impl<T> Mutex<T> {
         let inner = match scheduler() {
             None => self.inner.lock().unwrap_or_else(PoisonError::into_inner),
             Some(scheduler) => {
-                scheduler.point(Point::Lock);
+                scheduler.point(self.identity(), Point::Lock);
                 self.lock_as_task(scheduler)
             }
         };
@@ -212,19 +215,19 @@ impl AtomicU64 {
 
     /// Reads the counter.
     pub fn load(&self) -> u64 {
-        self.point();
+        self.point(Point::Load);
         self.inner.load(Ordering::SeqCst)
     }
 
     /// Sets the counter.
     pub fn store(&self, value: u64) {
-        self.point();
+        self.point(Point::Store);
         self.inner.store(value, Ordering::SeqCst);
     }
 
-    fn point(&self) {
+    fn point(&self, what: Point) {
         if let Some(scheduler) = scheduler() {
-            scheduler.point(Point::Atomic);
+            scheduler.point(std::ptr::from_ref(&self.inner).addr(), what);
         }
     }
 }

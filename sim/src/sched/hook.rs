@@ -7,16 +7,18 @@
 use seawall::env::sync::{Park, Point, Scheduler as Hook};
 
 use super::outcome::{Blocked, Deadlock, Outcome};
+use super::pending::Act;
 use super::set::TaskSet;
 use super::{Phase, Scheduler, Step, panics};
 use crate::trace;
 
 impl Hook for Scheduler {
-    fn point(&self, what: Point) {
-        self.pass(match what {
-            Point::Lock => Step::Lock,
-            Point::Atomic => Step::Atomic,
-        });
+    fn point(&self, object: usize, what: Point) {
+        match what {
+            Point::Lock => self.pass(Step::Lock, Act::Lock(object)),
+            Point::Load => self.pass(Step::Atomic, Act::Load(object)),
+            Point::Store => self.pass(Step::Atomic, Act::Store(object)),
+        }
     }
 
     fn park(&self, object: usize, what: Park) {
@@ -41,6 +43,13 @@ impl Hook for Scheduler {
         }
         self.advance(task);
         self.waits[task].set((object, what));
+        self.will(
+            task,
+            match what {
+                Park::Lock => Act::Lock(object),
+                Park::Condvar => Act::Wait,
+            },
+        );
         self.ready.set(self.ready.get().without(task));
         self.asleep.set(self.asleep.get().with(task));
         if what == Park::Condvar && self.draw_spurious() {

@@ -84,7 +84,7 @@ impl Policy for Pct {
         self.place(0, stream);
     }
 
-    fn choose(&mut self, moment: Moment, stream: &mut Stream) -> usize {
+    fn choose(&mut self, moment: Moment<'_>, stream: &mut Stream) -> usize {
         while moment.step >= self.bound && self.bound < BOUND_MAX {
             let from = self.bound;
             self.bound *= 2;
@@ -131,6 +131,7 @@ mod tests {
                 runnable: TaskSet::first(2),
                 current,
                 step,
+                pending: &[],
             };
             let chosen = pct.choose(moment, &mut stream);
             switches += usize::from(current.is_some_and(|current| current != chosen));

@@ -1,13 +1,16 @@
 //! Who runs next: the interface of a policy, and its name in a scenario.
 //!
-//! A policy sees which tasks can run and how far they are, and draws from the schedule's stream.
-//! It sees no locks and no addresses, and it keeps nothing from one run to the next: the same
+//! A policy sees which tasks can run, how far they are and whose next steps touch the same thing, and
+//! draws from the schedule's stream. It orders nothing by an address, and it keeps nothing from one run to the next: the same
 //! stream gives the same schedule whatever the thread ran before.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
 use super::pct::{DEPTH_MAX, Pct};
+use super::pending::Pending;
+use super::pos::Pos;
 use super::random::Random;
 use super::set::TaskSet;
 use super::sticky::Sticky;
@@ -16,16 +19,18 @@ use crate::choice::Stream;
 
 /// A scheduling decision to be made.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct Moment<'a> {
     /// Who can run; never fewer than two.
     pub runnable: TaskSet,
     /// Who has run up to here, if it can go on.
     pub current: Option<usize>,
     /// How many scheduling points the run has passed.
     pub step: u64,
+    /// What each task does when it runs next.
+    pub pending: &'a [Cell<Pending>],
 }
 
-impl Moment {
+impl Moment<'_> {
     /// The task that is option `number`: whoever runs is the first, then come the others in order.
     ///
     /// # Panics
@@ -55,13 +60,13 @@ pub trait Policy {
     fn begin(&mut self, remaining: &[u32], stream: &mut Stream);
 
     /// One of the runnable tasks.
-    fn choose(&mut self, moment: Moment, stream: &mut Stream) -> usize;
+    fn choose(&mut self, moment: Moment<'_>, stream: &mut Stream) -> usize;
 
     /// `task` is about to make an I/O call.
     fn io(&mut self, task: usize);
 }
 
-/// A policy by name: `walk`, `random`, `sticky:16`, `pct:3`.
+/// A policy by name: `walk`, `random`, `sticky:16`, `pct:3`, `pos`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
     /// See [`Walk`]; the default.
@@ -72,6 +77,8 @@ pub enum PolicyKind {
     Sticky(u32),
     /// See [`Pct`]: finds bugs of this depth.
     Pct(u32),
+    /// See [`Pos`].
+    Pos,
 }
 
 impl fmt::Display for PolicyKind {
@@ -81,6 +88,7 @@ impl fmt::Display for PolicyKind {
             PolicyKind::Random => f.write_str("random"),
             PolicyKind::Sticky(one_in) => write!(f, "sticky:{one_in}"),
             PolicyKind::Pct(depth) => write!(f, "pct:{depth}"),
+            PolicyKind::Pos => f.write_str("pos"),
         }
     }
 }
@@ -89,7 +97,8 @@ impl FromStr for PolicyKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<PolicyKind, String> {
-        let wrong = || format!("`{text}` is not a policy like walk, random, sticky:16 or pct:3");
+        let wrong =
+            || format!("`{text}` is not a policy like walk, random, sticky:16, pct:3 or pos");
         let (name, number) = match text.split_once(':') {
             None => (text, None),
             Some((name, number)) => (name, Some(number.parse::<u32>().map_err(|_| wrong())?)),
@@ -97,6 +106,7 @@ impl FromStr for PolicyKind {
         match (name, number) {
             ("walk", None) => Ok(PolicyKind::Walk),
             ("random", None) => Ok(PolicyKind::Random),
+            ("pos", None) => Ok(PolicyKind::Pos),
             ("sticky", Some(one_in)) if one_in >= 1 => Ok(PolicyKind::Sticky(one_in)),
             ("pct", Some(depth)) if (1..=DEPTH_MAX).contains(&depth) => Ok(PolicyKind::Pct(depth)),
             _ => Err(wrong()),
@@ -111,6 +121,7 @@ pub struct Policies {
     random: Random,
     sticky: Sticky,
     pct: Pct,
+    pos: Pos,
 }
 
 impl Policies {
@@ -127,6 +138,7 @@ impl Policies {
                 self.pct.depth = depth;
                 &mut self.pct
             }
+            PolicyKind::Pos => &mut self.pos,
         }
     }
 }
@@ -143,6 +155,7 @@ mod tests {
                 runnable,
                 current,
                 step: 0,
+                pending: &[],
             };
             assert!(current.is_none_or(|current| moment.option(0) == current));
             for number in 0..3 {
@@ -153,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_policy_survives_print_and_parse() {
-        for text in ["walk", "random", "sticky:16", "pct:3"] {
+        for text in ["walk", "random", "sticky:16", "pct:3", "pos"] {
             let kind: PolicyKind = text.parse().unwrap();
             assert_eq!(kind.to_string(), text);
         }
@@ -162,7 +175,7 @@ mod tests {
     #[test]
     fn a_wrong_name_or_number_is_refused() {
         for text in [
-            "", "walk:1", "sticky", "sticky:0", "pct:0", "pct:17", "pct:x", "pos", "random:",
+            "", "walk:1", "sticky", "sticky:0", "pct:0", "pct:17", "pct:x", "pos:1", "random:",
         ] {
             assert!(text.parse::<PolicyKind>().is_err(), "{text}");
         }

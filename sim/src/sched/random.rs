@@ -16,7 +16,7 @@ pub struct Random;
 impl Policy for Random {
     fn begin(&mut self, _remaining: &[u32], _stream: &mut Stream) {}
 
-    fn choose(&mut self, moment: Moment, stream: &mut Stream) -> usize {
+    fn choose(&mut self, moment: Moment<'_>, stream: &mut Stream) -> usize {
         moment.option(stream.below(moment.runnable.len() as u64) as usize)
     }
 

@@ -20,6 +20,7 @@ use corosensei::{Coroutine, Yielder};
 use seawall::env::sync::{self, Scheduler as Hook};
 
 use super::outcome::Outcome;
+use super::pending::Pending;
 use super::plan::{FrozenStacks, Plan};
 use super::set::{TASKS_MAX, TaskSet};
 use super::{NOBODY, Phase, Scheduler, Step, panics};
@@ -103,6 +104,9 @@ impl Scheduler {
         self.restless.set(TaskSet::EMPTY);
         self.unwinding.set(TaskSet::EMPTY);
         self.steps.set(0);
+        for pending in &self.pending[..tasks] {
+            pending.set(Pending::BEGIN);
+        }
         self.step_limit.set(plan.step_limit);
         self.spurious.set(plan.spurious);
         self.outcome.replace(None);

@@ -18,7 +18,7 @@ impl Policy for Sticky {
         assert!(self.one_in >= 1, "a chance of 1 in 0");
     }
 
-    fn choose(&mut self, moment: Moment, stream: &mut Stream) -> usize {
+    fn choose(&mut self, moment: Moment<'_>, stream: &mut Stream) -> usize {
         let mut candidates = moment.runnable;
         if let Some(current) = moment.current {
             if stream.below(u64::from(self.one_in)) != 0 {

@@ -78,7 +78,7 @@ impl Policy for Walk {
         self.summed = TaskSet::EMPTY;
     }
 
-    fn choose(&mut self, moment: Moment, stream: &mut Stream) -> usize {
+    fn choose(&mut self, moment: Moment<'_>, stream: &mut Stream) -> usize {
         if self.summed != moment.runnable {
             self.add_up(moment.runnable);
         }
@@ -106,6 +106,7 @@ mod tests {
             runnable: TaskSet::first(tasks),
             current: None,
             step: 0,
+            pending: &[],
         };
         let mut shares = vec![0; tasks];
         for _ in 0..10_000 {
