@@ -9,24 +9,40 @@ use clap::Args;
 use seawall_sim::mutants::{Step, Suite, Trouble};
 use seawall_sim::seed::Seed;
 
-use super::{bar_of, parse_time};
+use super::{bar_of, jobs_or_all, parse_time};
 
 #[derive(Args)]
 pub(super) struct MutantsArgs {
-    /// The mutants to plant: the beginnings of their names. Default: all in sim/mutants.
+    /// The mutants to plant: the beginnings of their names. Default: those in sim/mutants that have
+    /// changed since the baseline, or whose sources have.
     names: Vec<String>,
     /// How many seeds a mutant has to survive.
     #[arg(long, default_value_t = 50_000)]
     seeds: u64,
-    /// Begin no seed of a mutant after this time.
-    #[arg(long, value_parser = parse_time, default_value = "60s")]
+    /// Begin no seed of a campaign after this time, by the clock on the wall: long enough for a machine
+    /// with other work, since it is the seeds that bound what a mutant may cost.
+    #[arg(long, value_parser = parse_time, default_value = "30m")]
     time: Duration,
     /// The first seed, for each mutant the same.
     #[arg(long, default_value = "1")]
     seed: Seed,
-    /// How many processors a build may use. Default: all. Seeds are run on one, in their order.
+    /// How many campaigns each mutant has to survive, each with seeds of its own.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    repeat: u32,
+    /// How many mutants are built and run at a time. Default: one for each processor. The seeds of one
+    /// are run on one processor, in their order.
     #[arg(long)]
     jobs: Option<usize>,
+    /// Run those, too, that have not changed.
+    #[arg(long)]
+    all: bool,
+    /// Write what comes of it to sim/mutants/baseline.toml, in place of comparing it.
+    #[arg(long, conflicts_with = "columns")]
+    bless: bool,
+    /// Measure: run each mutant with these options of `cargo sim run`, such as "--policy pos", and
+    /// compare with no baseline. Repeated, it makes a table with a column for each.
+    #[arg(long = "with", value_name = "OPTIONS", allow_hyphen_values = true)]
+    columns: Vec<String>,
     /// Print the outcome as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
@@ -38,25 +54,48 @@ pub(super) fn run(args: MutantsArgs) -> ExitCode {
         seed: args.seed,
         seeds: args.seeds,
         time: args.time,
-        jobs: args.jobs,
+        repeat: args.repeat,
+        jobs: jobs_or_all(args.jobs),
+        all: args.all,
+        bless: args.bless,
+        columns: args.columns,
     };
-    say!("seed {}, {} seeds for each", suite.seed, suite.seeds);
+    let seed = suite.seed;
+    say!(
+        "seed {seed}, {} seeds for each, {} times",
+        suite.seeds,
+        suite.repeat
+    );
     let bar = bar_of(Some(1), "{pos}/{len} {msg}");
-    let outcome = suite.run(|step| match step {
-        Step::Begins(name, done, of) => {
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
-            bar.set_message(name.to_owned());
-            if bar.is_hidden() {
-                say!("{done}/{of} {name}");
+    let outcome = suite.run(|step| {
+        let line = match step {
+            Step::Begins(skipped, of) => {
+                bar.set_length(of as u64);
+                format!("{skipped} have not changed, {of} to run")
             }
-        }
-        Step::Done(verdict) => {
-            let line = format!("{} {}", verdict.state.name(), verdict.name);
-            match bar.is_hidden() {
-                true => say!("  {}", verdict.state.name()),
-                false => bar.println(line),
+            Step::Original(name, build) => {
+                format!(
+                    "PASSED {name} without a mutant (built in {:.1} s)",
+                    build.as_secs_f64()
+                )
             }
+            Step::Done(verdict) => {
+                bar.inc(1);
+                let tried = verdict.tried.as_ref().expect("it was run now");
+                format!(
+                    "{}/{} {} {} (built in {:.1} s): {}",
+                    bar.position(),
+                    bar.length().unwrap_or_default(),
+                    verdict.entry.state,
+                    verdict.name,
+                    tried.build.as_secs_f64(),
+                    tried.story
+                )
+            }
+        };
+        match bar.is_hidden() {
+            true => say!("{line}"),
+            false => bar.println(line),
         }
     });
     bar.finish_and_clear();
@@ -65,6 +104,8 @@ pub(super) fn run(args: MutantsArgs) -> ExitCode {
             say!("{}", outcome.text());
             if args.json {
                 say!("{}", outcome.json());
+            } else {
+                say!("seed {seed}");
             }
             outcome.exit_code()
         }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Suite;
 use super::tree::{Patch, Test, Tree};
 use crate::checker::Class;
+use crate::seed::Seed;
 
 /// The exit code of a campaign that ran out of time, or of a process that hangs.
 const OUT_OF_TIME: i32 = 124;
@@ -50,6 +50,19 @@ impl Finding {
     }
 }
 
+/// How long a campaign looks, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// The first seed.
+    pub seed: Seed,
+    /// How many.
+    pub seeds: u64,
+    /// No seed is begun after this time.
+    pub time: Duration,
+    /// More options of `cargo sim run`, with spaces between them.
+    pub options: &'a str,
+}
+
 /// What a build made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
@@ -67,22 +80,30 @@ pub struct Built {
     pub time: Duration,
 }
 
-/// Where mutants are made and run.
-pub struct Workshop<'a> {
-    scratch: &'a Path,
-    tree: &'a Tree,
+/// Where mutants are made and run, one after the other.
+pub struct Workshop {
+    /// Where what its builds make, and what its campaigns save, is kept.
+    scratch: PathBuf,
+    /// The sources that it builds.
+    pub tree: Tree,
     cargo: OsString,
+    /// How many processors a build may use.
+    jobs: usize,
 }
 
-impl<'a> Workshop<'a> {
-    /// A workshop in a scratch folder, around a tree in it.
-    pub fn new(scratch: &'a Path, tree: &'a Tree) -> Workshop<'a> {
-        Workshop {
+impl Workshop {
+    /// A workshop in a scratch folder, for the sources in `original`.
+    ///
+    /// # Errors
+    /// When a file can't be read or written.
+    pub fn new(scratch: PathBuf, original: &Path, jobs: usize) -> io::Result<Workshop> {
+        Ok(Workshop {
+            tree: Tree::copy(original, &scratch.join("tree"))?,
             scratch,
-            tree,
+            jobs,
             // Cargo tells who it is to what it runs.
             cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
-        }
+        })
     }
 
     /// Applies a patch to the tree; `Err` within says why it does not apply.
@@ -96,7 +117,7 @@ impl<'a> Workshop<'a> {
             .current_dir(self.tree.path())
             // The tree lies within the workspace, but is not what its repository is about: in
             // there, git would skip every file without a word.
-            .env("GIT_CEILING_DIRECTORIES", self.scratch)
+            .env("GIT_CEILING_DIRECTORIES", &self.scratch)
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
             .output()
@@ -108,19 +129,11 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// When `cargo` can't be run.
-    pub fn build(&self, jobs: Option<usize>) -> io::Result<Built> {
+    pub fn build(&self) -> io::Result<Built> {
         let start = Instant::now();
-        let mut command = Command::new(&self.cargo);
-        command
-            .args(["build", "--release", "--quiet", "--package", "seawall-sim"])
-            .current_dir(self.tree.path())
-            .env("CARGO_TARGET_DIR", self.target())
-            // A mutant differs in a few lines: this makes a build one of seconds.
-            .env("CARGO_INCREMENTAL", "1")
-            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
-            // A patch may leave something unused behind.
-            .env("RUSTFLAGS", "-Awarnings");
-        let output = run_cargo(&mut command, jobs)?;
+        let mut command = self.cargo("build");
+        command.args(["--release", "--package", "seawall-sim"]);
+        let output = run_cargo(&mut command)?;
         let made = Made {
             program: self.target().join("release/seawall-sim"),
             dir: None,
@@ -135,17 +148,14 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// When `cargo` can't be run.
-    pub fn build_test(&self, test: &Test, jobs: Option<usize>) -> io::Result<Built> {
+    pub fn build_test(&self, test: &Test) -> io::Result<Built> {
         let start = Instant::now();
-        let mut command = Command::new(&self.cargo);
+        let mut command = self.cargo("test");
         command
-            .args(["test", "--quiet", "--no-run"])
-            .args(["--package", &test.package, "--test", &test.name])
-            .args(["--message-format", "json-render-diagnostics"])
-            .current_dir(self.tree.path())
-            .env("CARGO_TARGET_DIR", self.target())
-            .env("RUSTFLAGS", "-Awarnings");
-        let output = run_cargo(&mut command, jobs)?;
+            .args(["--no-run", "--package", &test.package])
+            .args(["--test", &test.name])
+            .args(["--message-format", "json-render-diagnostics"]);
+        let output = run_cargo(&mut command)?;
         let outcome = verdict(&output, "error").and_then(|()| {
             let found = test_program(&String::from_utf8_lossy(&output.stdout));
             found.ok_or_else(|| format!("`{test}` made no program"))
@@ -191,15 +201,16 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// When it can't be run.
-    pub fn run(&self, name: &str, made: &Made, suite: &Suite) -> io::Result<Finding> {
+    pub fn run(&self, name: &str, made: &Made, look: Look<'_>) -> io::Result<Finding> {
         let dir = self.scratch.join("runs").join(name);
         std::fs::create_dir_all(&dir)?;
         let output = Command::new(&made.program)
             .arg("run")
-            .arg(suite.seed.to_string())
-            .args(["--seeds", &suite.seeds.to_string()])
-            .args(["--time", &format!("{}s", suite.time.as_secs())])
+            .arg(look.seed.to_string())
+            .args(["--seeds", &look.seeds.to_string()])
+            .args(["--time", &format!("{}s", look.time.as_secs())])
             .args(["--jobs", "1", "--json"])
+            .args(look.options.split_whitespace())
             .current_dir(dir)
             .output()?;
         Ok(read_finding(output.status, &output.stdout, &output.stderr))
@@ -208,12 +219,27 @@ impl<'a> Workshop<'a> {
     fn target(&self) -> PathBuf {
         self.scratch.join("target")
     }
+
+    fn cargo(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command
+            .args([verb, "--quiet", "--jobs", &self.jobs.to_string()])
+            .current_dir(self.tree.path())
+            .env("CARGO_TARGET_DIR", self.target())
+            // A mutant differs in a few lines: this makes a build one of seconds. Without optimisation
+            // across units of code it is a fifth of what it is with it, and campaigns take two thirds
+            // more processor time.
+            .env("CARGO_INCREMENTAL", "1")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            // A patch may leave something unused behind.
+            .env("RUSTFLAGS", "-Awarnings");
+        command
+    }
 }
 
-fn run_cargo(command: &mut Command, jobs: Option<usize>) -> io::Result<Output> {
-    if let Some(jobs) = jobs {
-        command.arg("--jobs").arg(jobs.to_string());
-    }
+fn run_cargo(command: &mut Command) -> io::Result<Output> {
     let output = command.output();
     output.map_err(|error| io::Error::other(format!("cargo: {error}")))
 }

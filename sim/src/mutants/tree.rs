@@ -1,8 +1,8 @@
 //! Patches, and the copy of the sources that they are applied to.
 //!
-//! There are two copies: `original`, as the sources were when the suite began, and `tree`, which
-//! is patched. Only files that differ are written again, so that a build finds as much as
-//! possible unchanged.
+//! There is one copy as the sources were when the suite began, and one for each worker, which is
+//! patched. Only files that differ are written again, so that a build finds as much as possible
+//! unchanged.
 
 #![allow(clippy::disallowed_methods)] // Sources are on the real file system.
 
@@ -102,7 +102,15 @@ impl Patch {
     }
 }
 
-/// The two copies.
+/// Copies the sources of the workspace at `root`, so that nobody's edits change them half-way.
+///
+/// # Errors
+/// When a file can't be read or written.
+pub fn copy_sources(root: &Path, original: &Path) -> io::Result<()> {
+    make_same(root, original)
+}
+
+/// A copy that is patched, and the one that it is restored from.
 #[derive(Debug)]
 pub struct Tree {
     original: PathBuf,
@@ -110,16 +118,15 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Copies the sources of the workspace at `root` into `scratch`.
+    /// A copy of `original` at `patched`.
     ///
     /// # Errors
     /// When a file can't be read or written.
-    pub fn copy(root: &Path, scratch: &Path) -> io::Result<Tree> {
+    pub fn copy(original: &Path, patched: &Path) -> io::Result<Tree> {
         let tree = Tree {
-            original: scratch.join("original"),
-            patched: scratch.join("tree"),
+            original: original.to_owned(),
+            patched: patched.to_owned(),
         };
-        make_same(root, &tree.original)?;
         tree.restore()?;
         Ok(tree)
     }
@@ -179,7 +186,7 @@ fn make_same(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn read_sources(root: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+pub(super) fn read_sources(root: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for name in SOURCES {
         read_below(root, Path::new(name), &mut files)?;
@@ -230,7 +237,9 @@ mod tests {
         fs::write(root.join("src/lib.rs"), "one").unwrap();
         fs::write(root.join("src/deep/mod.rs"), "two").unwrap();
         fs::write(root.join("notes"), "not a source").unwrap();
-        let tree = Tree::copy(&root, &dir.path().join("scratch")).unwrap();
+        let original = dir.path().join("original");
+        copy_sources(&root, &original).unwrap();
+        let tree = Tree::copy(&original, &dir.path().join("tree")).unwrap();
         assert!(tree.differences().unwrap().is_empty());
         assert!(!tree.path().join("notes").exists());
         fs::write(tree.path().join("src/lib.rs"), "mutated").unwrap();
