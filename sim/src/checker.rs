@@ -8,6 +8,7 @@ use seawall::{Hold, SegmentMeta, WalManager, WalRecord};
 
 use crate::model::Model;
 use crate::named::named_enum;
+use unchecked::Unchecked;
 
 pub mod acknowledged;
 pub mod atomic;
@@ -30,6 +31,7 @@ pub mod progress;
 pub mod reading;
 pub mod structure;
 pub mod truncation;
+pub mod unchecked;
 pub mod unknown_types;
 
 named_enum! {
@@ -198,6 +200,9 @@ pub struct Tally {
     /// Runs that have ended and evaluated it at all: a check that one run in ten thousand makes a
     /// million times is as good as none.
     runs: [u64; Property::COUNT],
+    /// Checks that are not made, and how often each would have been.
+    unchecked: Unchecked,
+    left_out: [u64; Property::COUNT],
 }
 
 impl Default for Tally {
@@ -205,14 +210,39 @@ impl Default for Tally {
         Tally {
             evaluated: [0; Property::COUNT],
             runs: [0; Property::COUNT],
+            unchecked: Unchecked::default(),
+            left_out: [0; Property::COUNT],
         }
     }
 }
 
 impl Tally {
+    /// A tally of checks without these.
+    pub fn leaving_out(unchecked: Unchecked) -> Tally {
+        Tally {
+            unchecked,
+            ..Tally::default()
+        }
+    }
+
     /// A check was made that could have failed.
     pub fn evaluated(&mut self, property: Property) {
         self.evaluated[property as usize] += 1;
+    }
+
+    /// A check could fail now: counts it. Whether it is to be made.
+    pub fn evaluates(&mut self, property: Property) -> bool {
+        let is_made = !self.unchecked.has(property);
+        match is_made {
+            true => self.evaluated(property),
+            false => self.left_out[property as usize] += 1,
+        }
+        is_made
+    }
+
+    /// How often this one was left out.
+    pub fn left_out(&self, property: Property) -> u64 {
+        self.left_out[property as usize]
     }
 
     /// How often this one was.
@@ -238,6 +268,9 @@ impl Tally {
             *into += from;
         }
         for (into, from) in self.runs.iter_mut().zip(other.runs) {
+            *into += from;
+        }
+        for (into, from) in self.left_out.iter_mut().zip(other.left_out) {
             *into += from;
         }
     }

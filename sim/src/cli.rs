@@ -13,8 +13,7 @@ use seawall_sim::checker::Class;
 use seawall_sim::disk::{Fault, Lie, Profile};
 use seawall_sim::report::failure::save_and_tell;
 use seawall_sim::report::summary::Outcome;
-use seawall_sim::scenario::generate::{Setting, Shape};
-use seawall_sim::scenario::keys::Encryption;
+use seawall_sim::scenario::generate::Shape;
 use seawall_sim::seed::Seed;
 
 /// Prints a line to standard output. That may be a pipe which nobody reads any more, and that is
@@ -28,9 +27,12 @@ mod explore;
 mod mutants;
 mod replay;
 mod schedules;
+mod setting;
 mod shrink;
 mod sweep;
 mod syncs;
+
+use setting::SettingArgs;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -135,46 +137,6 @@ struct RunArgs {
     without_crashes: bool,
 }
 
-/// What is not left to the seed.
-#[derive(Args)]
-struct SettingArgs {
-    /// The same workload in each life, for measurements: clients x appends, such as 4x20.
-    #[arg(long, value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// Which logs are encrypted: drawn (half of the seeds'), never, always.
-    #[arg(long, default_value = "drawn")]
-    encryption: Encryption,
-    /// The file system that the disk behaves like: strict, ideal-keep, ideal-lose, ext4-ordered,
-    /// ext4-journal, xfs, btrfs, f2fs-posix. Default: strict for 70 % of the seeds.
-    #[arg(long)]
-    profile: Option<Profile>,
-}
-
-impl SettingArgs {
-    fn setting(&self) -> Setting {
-        Setting {
-            shape: self.shape.unwrap_or(Shape::Swarm),
-            encryption: self.encryption,
-            profile: self.profile,
-        }
-    }
-
-    /// The options that say the same, each after a space.
-    fn options(&self) -> String {
-        let mut options = String::new();
-        if let Some(Shape::Fixed { clients, appends }) = self.shape {
-            options += &format!(" --shape {clients}x{appends}");
-        }
-        if self.encryption != Encryption::Drawn {
-            options += &format!(" --encryption {}", self.encryption);
-        }
-        if let Some(profile) = self.profile {
-            options += &format!(" --profile {profile}");
-        }
-        options
-    }
-}
-
 #[derive(Args)]
 struct CanariesArgs {
     /// The first seed, for each canary the same.
@@ -193,17 +155,6 @@ fn parse_time(text: &str) -> Result<Duration, String> {
         number.checked_mul(seconds)
     });
     parsed.map(Duration::from_secs).ok_or_else(wrong)
-}
-
-fn parse_shape(text: &str) -> Result<Shape, String> {
-    let wrong = || format!("`{text}` is not a workload like 4x20");
-    let (clients, appends) = text.split_once('x').ok_or_else(wrong)?;
-    let clients: usize = clients.parse().map_err(|_| wrong())?;
-    let appends = appends.parse().map_err(|_| wrong())?;
-    match (1..=64).contains(&clients) && (1..=10_000).contains(&appends) {
-        true => Ok(Shape::Fixed { clients, appends }),
-        false => Err(wrong()),
-    }
 }
 
 impl Cli {
@@ -308,7 +259,7 @@ fn verdict(code: u8, campaign: &Campaign) -> String {
 fn banner(campaign: &Campaign) -> String {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
     format!(
-        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, profile {}, guided {}, each seed twice {}, lie {}, mute {}, crashes {}",
+        "seawall-sim {}: seeds {}, time {}, jobs {}, workload {}, encryption {}, profile {}, policy {}, unchecked {}, guided {}, each seed twice {}, lie {}, mute {}, crashes {}",
         env!("CARGO_PKG_VERSION"),
         or_none(campaign.seeds.map(|seeds| seeds.to_string())),
         or_none(campaign.time.map(|time| format!("{} s", time.as_secs()))),
@@ -319,6 +270,14 @@ fn banner(campaign: &Campaign) -> String {
         },
         campaign.setting.encryption,
         campaign.setting.profile.map_or("drawn", Profile::name),
+        campaign
+            .setting
+            .policy
+            .map_or("drawn".into(), |policy| policy.to_string()),
+        match campaign.setting.unchecked.is_empty() {
+            true => "nothing".into(),
+            false => campaign.setting.unchecked.to_string(),
+        },
         campaign.guided,
         campaign.twice,
         or_none(campaign.lie.map(|lie| lie.to_string())),

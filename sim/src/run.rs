@@ -13,7 +13,8 @@ use seawall::{WalConfig, WalManager, WalTuning};
 use crate::checker::errors::Excuses;
 use crate::checker::guarantee::Remainder;
 use crate::checker::{
-    Property, Violation, closed, covered, ensure, errors, final_failure, hidden_work, lsn, progress,
+    Property, Tally, Violation, closed, covered, ensure, errors, final_failure, hidden_work, lsn,
+    progress,
 };
 use crate::choice::{Choices, Purpose, Record, Recording};
 use crate::classes;
@@ -156,7 +157,10 @@ fn perform(scenario: &Scenario, choices: Choices, wants: &Wants) -> (Report, Sit
         scenario,
         world: World::new(&scenario.disk, choices.clone()),
         choices,
-        session: Session::default(),
+        session: Session {
+            tally: Tally::leaving_out(scenario.unchecked).into(),
+            ..Session::default()
+        },
         figures: Figures::default(),
         shape: None,
         phase: LifePhase::First,

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checker::unchecked::Unchecked;
 use crate::choice::{Ratio, Tape};
 use crate::disk::{Knobs, Media};
 use crate::sched::policy::PolicyKind;
@@ -51,6 +52,9 @@ pub struct Scenario {
     /// of what they are needed for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<Site>,
+    /// Checks that are not made, for measurements.
+    #[serde(default, skip_serializing_if = "Unchecked::is_empty")]
+    pub unchecked: Unchecked,
     /// What is in the log's directory before the first life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<Legacy>,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use seawall::env::vfs::{File, OpenHow, Vfs};
+use seawall_sim::checker::unchecked::Unchecked;
 use seawall_sim::checker::{Property, Tally, Violation, covered};
 use seawall_sim::choice::{Choices, Purpose, Ratio};
 use seawall_sim::disk::{Disk, Knobs, OpenGate, SimVfs, SyncErrorMode, SyncNames};
@@ -122,4 +123,37 @@ fn the_log_relies_on_no_disk_that_forgives() {
             assert!(report.figures.tally.of(property) > 0, "seed {seed}");
         }
     }
+}
+
+/// Where both checks are left out, each is counted in place of being made; nothing else changes.
+#[test]
+fn what_is_left_out_is_not_checked_and_is_told() {
+    let lints = [Property::CoveredNames, Property::CoveredData];
+    let mut unchecked = Unchecked::all(&lints).expect("they can be left out");
+    for seed in 0..SEEDS / 10 {
+        let mut scenario = generate(Seed(seed), Setting::default());
+        let whole = run(&scenario, false);
+        scenario.unchecked = unchecked;
+        let report = run(&scenario, false);
+        assert_eq!(report.trace.hash, whole.trace.hash, "seed {seed}");
+        for property in lints {
+            let made = whole.figures.tally.of(property);
+            assert_eq!(report.figures.tally.left_out(property), made, "seed {seed}");
+            assert_eq!(report.figures.tally.of(property), 0, "seed {seed}");
+        }
+    }
+    let vfs = disk_with_log_dir(Knobs::default());
+    let forget = |tally: &mut Tally| {
+        let mut model = Model::default();
+        let id = model.begin_append(0, Payload::plain(3), vfs.now());
+        model.accept(id, 1).expect("nobody else has it");
+        vfs.with_disk(|disk| covered::check_acknowledged(&mut model, disk, 1, tally))
+    };
+    let file = vfs.open(Path::new(SEGMENT), OpenHow::CreateNew { direct: false });
+    file.expect("it is free");
+    assert!(forget(&mut Tally::default()).is_err());
+    assert_eq!(forget(&mut Tally::leaving_out(unchecked)), Ok(()));
+    unchecked = Unchecked::all(&lints[..1]).expect("it can be left out");
+    let data = forget(&mut Tally::leaving_out(unchecked)).expect_err("nothing was written");
+    assert_eq!(data.property, Property::CoveredData);
 }

@@ -274,7 +274,7 @@ impl Gate for Overtaker {
 #[test]
 fn a_sync_covers_what_was_written_before_it_was_called() {
     let ways = [(true, 4096), (false, 8192)].into_iter();
-    let cases = ways.flat_map(|way| Profile::ALL.iter().map(move |&profile| (profile, way)));
+    let cases = ways.flat_map(|way| Profile::DRAWN.iter().map(move |&profile| (profile, way)));
     // One of the file systems loses nothing.
     for (profile, (sync_is_outrun, len)) in cases.filter(|case| case.0 != Profile::IdealKeep) {
         let knobs = Knobs {

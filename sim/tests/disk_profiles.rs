@@ -13,10 +13,17 @@ mod outcomes;
 mod steps;
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
+use seawall::env::vfs::Vfs;
 use seawall_sim::choice::{Choices, Purpose, Ratio, Stream};
-use seawall_sim::disk::{Disk, Entry, FdId, Image, Knobs, OpenGate, Profile, SimVfs, Strategy};
+use seawall_sim::disk::{
+    Call, CallKind, Disk, Entry, Fate, FdId, Gate, Image, Knobs, OpenGate, Profile, SimVfs,
+    Strategy,
+};
 
 use outcomes::{NEW, outcomes, path};
 use steps::{random_knobs, step};
@@ -199,7 +206,7 @@ fn dirops_order() {
 /// New files in new directories, with a sync of the file alone.
 #[test]
 fn mkdir_create_fsync() {
-    for &profile in Profile::ALL {
+    for &profile in Profile::DRAWN {
         let mut disk = disk_of(profile);
         disk.create_dir(path("/d")).unwrap();
         disk.create_dir(path("/d/e")).unwrap();
@@ -257,7 +264,7 @@ fn a_journal_with_data_is_a_prefix() {
 /// What is sampled is in the profile's set, which is in the strict one; and the profile's set is less.
 #[test]
 fn every_sampled_image_is_in_the_profiles_set() {
-    for &profile in Profile::ALL {
+    for &profile in Profile::DRAWN {
         let (mut cuts, mut strict_only) = (0, 0);
         for seed in 0..400 {
             let choices = Choices::new(seed);
@@ -322,4 +329,86 @@ fn a_file_system_that_is_ideal_has_one_outcome() {
         };
         assert!(!disk.contains_in_profile(&other));
     }
+}
+
+/// A simple disk with a file of two pages that is synced, and one page of it overwritten since; then
+/// the power is cut.
+fn simple(profile: Profile, strategy: Strategy) -> Image {
+    let mut disk = disk_of(profile);
+    let fd = durable(&mut disk, "/a", &[1; 2 * PAGE]);
+    disk.write(fd, 0, &[2; PAGE]).unwrap();
+    create(&mut disk, "/b", &[3; 8]);
+    disk.power_cut_with(strategy, &mut Choices::new(1).stream(Purpose::Crash, 0));
+    disk.image()
+}
+
+#[test]
+fn a_simple_disk_leaves_what_it_says_whatever_a_power_cut_would_draw() {
+    let (old, new) = ("1*8192", "2*4096,1*4096");
+    for &strategy in Strategy::ALL {
+        let lost = simple(Profile::LosesUnsynced, strategy);
+        assert_eq!(
+            (told(&lost, "/a"), told(&lost, "/b")),
+            (old.into(), "-".into())
+        );
+        for profile in [
+            Profile::DamagesASector,
+            Profile::LosesNothing,
+            Profile::PageCacheSurvives,
+        ] {
+            let kept = simple(profile, strategy);
+            assert_eq!(
+                (told(&kept, "/a"), told(&kept, "/b")),
+                (new.into(), "3*8".into())
+            );
+        }
+        let prefix = simple(Profile::KeepsAPrefix, strategy);
+        assert!(
+            told(&prefix, "/b") == "-" || told(&prefix, "/a") == new,
+            "in order"
+        );
+    }
+}
+
+/// The machine dies within each write but the first.
+struct Killer(AtomicUsize);
+
+impl Gate for Killer {
+    fn arrive(&self, call: Call) -> Fate {
+        let is_later = call.kind == CallKind::Write && self.0.fetch_add(1, SeqCst) > 0;
+        if is_later { Fate::CutWithin } else { Fate::Run }
+    }
+
+    fn cut(&self) -> ! {
+        std::panic::resume_unwind(Box::new("the machine is dead"));
+    }
+}
+
+#[test]
+fn only_one_sector_of_a_write_that_is_interrupted_differs_on_a_simple_disk() {
+    let mut sectors = BTreeSet::new();
+    for seed in 0..40 {
+        for profile in [Profile::DamagesASector, Profile::LosesNothing] {
+            let faults = Choices::new(seed).stream(Purpose::Faults, 0);
+            let vfs = SimVfs::new(disk_of(profile), Arc::new(Killer(0.into())), faults);
+            let file = vfs.open(path("/a"), NEW).unwrap();
+            file.write_at(0, &[1; PAGE]).unwrap();
+            let write = || file.write_at(1024, &[2; 1024]);
+            assert!(std::panic::catch_unwind(AssertUnwindSafe(write)).is_err());
+            let bytes = vfs.with_disk(|disk| {
+                disk.power_cut(&mut Choices::new(seed).stream(Purpose::Crash, 0));
+                disk.image().file("/a").unwrap().to_vec()
+            });
+            let differs = |sector: &usize| bytes[512 * sector..][..512] != [1; 512];
+            let differing: Vec<usize> = (0..8).filter(differs).collect();
+            match profile {
+                Profile::LosesNothing => assert!(differing.is_empty(), "{differing:?}"),
+                _ => {
+                    assert_eq!(differing.len(), 1);
+                    sectors.extend(differing);
+                }
+            }
+        }
+    }
+    assert_eq!(sectors, BTreeSet::from([2, 3]));
 }

@@ -15,6 +15,7 @@ use super::errno::Errno;
 use super::file::PAGE;
 use super::io::FdId;
 use super::knobs::SyncErrorMode;
+use super::profile::Profile;
 
 const HALF: Ratio = Ratio::new(1, 2);
 const SECTOR: u32 = 512;
@@ -109,6 +110,14 @@ impl Disk {
         data: &[u8],
         stream: &mut Stream,
     ) -> Result<usize, Errno> {
+        match self.knobs.profile {
+            Profile::LosesNothing => return Ok(0),
+            Profile::DamagesASector => {
+                self.damage_within(self.fd(fd).ino, (offset, data.len() as u64), stream);
+                return Ok(0);
+            }
+            _ => {}
+        }
         let first_end = offset / PAGE * PAGE + PAGE;
         let end = offset.saturating_add(data.len() as u64);
         let ends = end.saturating_sub(first_end).div_ceil(PAGE) + 2;

@@ -4,6 +4,9 @@
 //! is *more* demanding than a disk it will meet, one that refuses what a real file system leaves
 //! behind, and to hold the simulator against a real kernel. All are data for one mechanism: what a
 //! sync takes along, which sets of names a power cut may keep, what becomes of bytes and lengths.
+//!
+//! The last ones are *simple*: what other harnesses take for a disk. They are there to be compared
+//! with, and no seed draws them.
 // Source: Linux 6.18 with ext4 (default options, and data=journal), xfs and btrfs, measured on a
 // block device that logs each write and flush; Documentation/admin-guide/ext4.rst and
 // Documentation/filesystems/f2fs.rst of Linux.
@@ -32,6 +35,19 @@ named_enum! {
         Btrfs = "btrfs",
         /// Like it for names, but data is where it is.
         F2fsPosix = "f2fs-posix",
+        /// Simple: a crash loses all that no sync has covered.
+        LosesUnsynced = "loses-unsynced",
+        /// Simple: a crash keeps all changes up to one moment, and all that a sync has covered.
+        KeepsAPrefix = "keeps-a-prefix",
+        /// Simple: a write that is done is durable. One that is not is not there, and one of its
+        /// sectors is damaged.
+        // Source: `reset` in src/testing/storage.zig of TigerBeetle.
+        DamagesASector = "damages-a-sector",
+        /// Simple: a call is done or not, and what is done is durable: syncs do nothing.
+        // Source: the in-memory backend of redb's fuzz targets, whose syncs do nothing.
+        LosesNothing = "loses-nothing",
+        /// Simple: the process is gone, the page cache is not; a write may be done in part.
+        PageCacheSurvives = "page-cache-survives",
     }
 }
 
@@ -83,6 +99,14 @@ pub(super) struct Rules {
 }
 
 impl Profile {
+    /// Those that seeds draw, strict first.
+    pub const DRAWN: &'static [Profile] = Profile::ALL.split_at(Profile::LosesUnsynced as usize).0;
+
+    /// Whether it is one of those that are only there to be compared with.
+    pub fn is_simple(self) -> bool {
+        !Profile::DRAWN.contains(&self)
+    }
+
     pub(super) const fn rules(self) -> Rules {
         let strict = Rules {
             sync_takes: SyncTakes::Knobs,
@@ -93,12 +117,19 @@ impl Profile {
         };
         match self {
             Profile::Strict => strict,
-            Profile::IdealKeep => Rules {
+            Profile::IdealKeep
+            | Profile::DamagesASector
+            | Profile::LosesNothing
+            | Profile::PageCacheSurvives => Rules {
                 strategy: Some(Strategy::KeepAll),
                 ..strict
             },
-            Profile::IdealLose => Rules {
+            Profile::IdealLose | Profile::LosesUnsynced => Rules {
                 strategy: Some(Strategy::LoseAll),
+                ..strict
+            },
+            Profile::KeepsAPrefix => Rules {
+                strategy: Some(Strategy::SeqPrefix),
                 ..strict
             },
             Profile::Ext4Ordered => Rules {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::checker::unchecked::Unchecked;
 use crate::choice::{Purpose, Ratio, Tape, TrackId};
 use crate::disk::{Knobs, Lie, Strategy};
 use crate::scenario::{Counted, CrashPoint, End, FORMAT, How, Life, LogShape, Op, Phase, Scenario};
@@ -178,6 +179,7 @@ impl Workload {
             seed: Seed(xxh3_64(self.to_string().as_bytes())),
             without_crashes: false,
             without: None,
+            unchecked: Unchecked::default(),
             legacy: None,
             disk: Knobs {
                 sync_is_outrun: true,

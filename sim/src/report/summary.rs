@@ -49,13 +49,26 @@ impl Outcome<'_> {
             profile: None,
             ..self.campaign.setting
         };
-        self.summary.seeds >= promises::SEEDS_MIN && setting == Setting::default()
+        let is_simple = self
+            .campaign
+            .setting
+            .profile
+            .is_some_and(Profile::is_simple);
+        self.summary.seeds >= promises::SEEDS_MIN && setting == Setting::default() && !is_simple
     }
 
     /// Opens judged per second of processor time.
     pub fn recoveries_per_cpu_second(&self) -> u64 {
         let micros = self.cpu.as_micros().max(1);
         (u128::from(self.summary.figures.recoveries) * 1_000_000 / micros) as u64
+    }
+
+    /// The checks that were left out, and how often.
+    fn left_out(&self) -> Vec<String> {
+        let tally = &self.summary.figures.tally;
+        let unchecked = self.campaign.setting.unchecked;
+        let told = |one: Property| format!("{one} {}", tally.left_out(one));
+        unchecked.iter().map(told).collect()
     }
 
     /// The summary for people.
@@ -135,6 +148,12 @@ impl Outcome<'_> {
         ));
         classes::text(figures).into_iter().for_each(&mut line);
         line(checks(summary));
+        if !self.campaign.setting.unchecked.is_empty() {
+            line(format!(
+                "RESTRICTED: not checked: {}",
+                self.left_out().join(", ")
+            ));
+        }
         line(list(
             "calls",
             CallKind::ALL,
@@ -212,6 +231,7 @@ impl Outcome<'_> {
             "classes": classes::json(figures),
             "checks": counts(Property::ALL, |one| one.name(), |one| figures.tally.of(one)),
             "checks_share_of_runs": shares(summary),
+            "not_checked": self.left_out(),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
             "coverage": promises::coverage(self.campaign, summary).json(),
             "never_happened": promises::broken(self.campaign, summary),

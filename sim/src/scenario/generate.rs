@@ -3,8 +3,9 @@
 //! the boundary; a share of runs has the sizes of production all the same.
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
+use crate::checker::unchecked::Unchecked;
 use crate::choice::{Choices, Purpose, Ratio, Stream, Tape};
-use crate::disk::{Knobs, Profile, SyncErrorMode, SyncNames};
+use crate::disk::{Knobs, Media, Profile, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
 
@@ -40,6 +41,10 @@ pub struct Setting {
     pub encryption: Encryption,
     /// The file system that the disk behaves like; drawn for `None`.
     pub profile: Option<Profile>,
+    /// Who chooses the next task in all lives; drawn for `None`.
+    pub policy: Option<PolicyKind>,
+    /// Checks that are not made.
+    pub unchecked: Unchecked,
 }
 
 impl Default for Setting {
@@ -49,6 +54,8 @@ impl Default for Setting {
             shape: Shape::Swarm,
             encryption: Encryption::Drawn,
             profile: None,
+            policy: None,
+            unchecked: Unchecked::default(),
         }
     }
 }
@@ -73,6 +80,7 @@ pub fn generate(seed: Seed, setting: Setting) -> Scenario {
         seed,
         without_crashes: false,
         without: None,
+        unchecked: setting.unchecked,
         legacy: None,
         disk,
         media: None,
@@ -84,6 +92,14 @@ pub fn generate(seed: Seed, setting: Setting) -> Scenario {
     legacy::add(&mut scenario, shape);
     snapshots::add(&mut scenario, shape);
     media::add(&mut scenario, shape);
+    if scenario.disk.profile.is_simple() {
+        // Damage by a crash is all that can happen, and has to be looked for.
+        let damages = scenario.disk.profile == Profile::DamagesASector;
+        scenario.media = damages.then(Media::default);
+    }
+    for life in &mut scenario.lives {
+        life.policy = setting.policy.unwrap_or(life.policy);
+    }
     scenario
 }
 

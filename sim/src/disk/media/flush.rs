@@ -68,6 +68,27 @@ impl Disk {
         }
     }
 
+    /// A crash damages one sector of a write that it has interrupted, and leaves the others as they were.
+    pub(in crate::disk) fn damage_within(
+        &mut self,
+        ino: Ino,
+        (offset, len): (u64, u64),
+        stream: &mut Stream,
+    ) {
+        if len == 0 || !self.counts.fire(Fault::UnitDamage) {
+            return;
+        }
+        let sector = stream.within(offset / SECTOR, (offset + len - 1) / SECTOR);
+        let range = (sector * SECTOR, (sector + 1) * SECTOR);
+        let mut noise = [0; SECTOR as usize];
+        stream.fill(&mut noise);
+        let seq = self.next_seq();
+        let file = self.file_mut(ino);
+        let before = file.cur.stored().to_vec();
+        file.write(seq, range.0, &noise);
+        self.media.happened(Fault::UnitDamage, ino, range, before);
+    }
+
     /// A power cut keeps only the chosen changes of names.
     pub(in crate::disk) fn cut_names(&mut self, chosen: &[bool]) {
         let lost = self.atoms.list().iter().zip(chosen);
