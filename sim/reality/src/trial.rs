@@ -143,7 +143,7 @@ struct Trial<'a> {
 impl Trial<'_> {
     fn run(&mut self) -> io::Result<()> {
         let choices = Choices::new(self.seed);
-        let past = self.live(choices, self.is_bare)?;
+        let past = self.live(&choices, self.is_bare)?;
         let mut stream = choices.stream(Purpose::Crash, 0);
         let mut cuts = plan(&past.events, &mut stream);
         while cuts.len() > self.args.images {
@@ -164,7 +164,7 @@ impl Trial<'_> {
     }
 
     /// Lets the log live on a new file system.
-    fn live(&mut self, choices: Choices, is_bare: bool) -> io::Result<Past> {
+    fn live(&mut self, choices: &Choices, is_bare: bool) -> io::Result<Past> {
         let device = &self.stand.device;
         let mounted = self.stand.mount(self.stand.base.clone())?;
         let base = mounted.settle(device)?;
