@@ -40,7 +40,7 @@ pub fn check(bytes: &[u8]) {
         for (path, content) in &files {
             changed.put(path, content.clone());
         }
-        let keys = key.map(|key| ring(key));
+        let keys = key.map(ring);
         drop(verify_in(changed.env(), Path::new(DIR), keys.clone()));
         let opened = WalManager::open_in(changed.env(), Path::new(DIR), config(), keys);
         opened.and_then(|wal| wal.replay())
