@@ -14,8 +14,8 @@ use crate::checker::{Tally, Violation, truncation};
 use crate::choice::{Choices, Purpose, Stream};
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{
-    Call, CallKind, Disk, Durable, Fate, Fault, FaultClass, Gate, Ino, Knobs, Mode, Performed,
-    Place, SimVfs, Written,
+    Call, CallKind, Disk, Durable, Fate, FaultClass, Gate, Ino, Knobs, Mode, Performed, Place,
+    SimVfs, Written,
 };
 use crate::events::{self, Event, Made};
 use crate::ledger::Ledger;
@@ -24,12 +24,14 @@ use crate::sched::Scheduler;
 use crate::sched::clock::VirtualClock;
 use crate::site::{LOG, Site};
 
+mod blame;
 pub mod fork;
 mod sites;
 mod whereabouts;
 
 pub use sites::SiteCounts;
 
+use blame::faults_of_calls;
 use sites::Sites;
 use whereabouts::Whereabouts;
 
@@ -278,40 +280,6 @@ impl Drop for World {
 fn task_bit() -> u64 {
     let task = Scheduler::of_this_thread().current_task();
     1 << task.expect("clients are tasks")
-}
-
-/// How many calls have gone wrong so far. Short counts and interruptions are no reason to fail,
-/// but an interrupted sync is, and nobody can tell the two apart from here.
-fn faults_of_calls(disk: &mut Disk) -> u64 {
-    let harmless = [
-        Fault::ShortWrite,
-        Fault::ShortRead,
-        Fault::Eviction,
-        Fault::ByteTear,
-        Fault::LenIntermediate,
-        Fault::FileForgotten,
-        Fault::GarbageTail,
-        Fault::SyncOutrun,
-        Fault::LieAtSite,
-        Fault::MisalignedBuffered,
-        Fault::UnitDamage,
-        Fault::FlushLie,
-        Fault::DirFlushLie,
-        Fault::FlushLost,
-        Fault::BitRot,
-        Fault::LostWrite,
-        Fault::MisdirectedWithin,
-        Fault::MisdirectedOther,
-        Fault::MisdirectedRead,
-        Fault::FileDropped,
-        Fault::FileDuplicated,
-        Fault::FilesSwapped,
-        Fault::FileZeroed,
-        Fault::FileRenamed,
-    ];
-    let counts = disk.counts();
-    let reasons = Fault::ALL.iter().filter(|fault| !harmless.contains(fault));
-    reasons.map(|&fault| counts.faults(fault)).sum()
 }
 
 impl Watch {

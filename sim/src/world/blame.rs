@@ -1,0 +1,37 @@
+//! Which faults of the disk are a reason for the log to fail.
+
+use crate::disk::{Disk, Fault};
+
+/// How many calls have gone wrong so far. Short counts and interruptions are no reason to fail,
+/// but an interrupted sync is, and nobody can tell the two apart from here.
+pub(super) fn faults_of_calls(disk: &mut Disk) -> u64 {
+    let harmless = [
+        Fault::ShortWrite,
+        Fault::ShortRead,
+        Fault::Eviction,
+        Fault::ByteTear,
+        Fault::LenIntermediate,
+        Fault::FileForgotten,
+        Fault::GarbageTail,
+        Fault::SyncOutrun,
+        Fault::LieAtSite,
+        Fault::MisalignedBuffered,
+        Fault::UnitDamage,
+        Fault::FlushLie,
+        Fault::DirFlushLie,
+        Fault::FlushLost,
+        Fault::BitRot,
+        Fault::LostWrite,
+        Fault::MisdirectedWithin,
+        Fault::MisdirectedOther,
+        Fault::MisdirectedRead,
+        Fault::FileDropped,
+        Fault::FileDuplicated,
+        Fault::FilesSwapped,
+        Fault::FileZeroed,
+        Fault::FileRenamed,
+    ];
+    let counts = disk.counts();
+    let reasons = Fault::ALL.iter().filter(|fault| !harmless.contains(fault));
+    reasons.map(|&fault| counts.faults(fault)).sum()
+}
