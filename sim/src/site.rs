@@ -22,7 +22,7 @@ use crate::text::serde_as_text;
 /// What stands between a place and its caller.
 const CALLED_FROM: &str = " < ";
 /// The name of a closure.
-const CLOSURE: &str = "closure";
+pub(crate) const CLOSURE: &str = "closure";
 
 /// A place in a program.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use crate::disk::{CallKind, Fate};
 use crate::events::Made;
-use crate::site::{Frame, Site};
+use crate::site::{CLOSURE, Frame, Site};
 
 /// The part of the log that makes calls for all others.
 const PASSES_ON: &str = "segment/transfer.rs";
@@ -22,21 +22,25 @@ pub(super) fn describe(made: &Made) -> String {
     format!("{}{}{end}", short(made), place.unwrap_or_default())
 }
 
-/// A place in the log, innermost first: functions with their lines, without what has no name and
-/// without those that only pass a call on.
+/// A place in the log, innermost first: functions with their lines, without closures that stand in a
+/// function which is told anyway, and without those that only pass a call on.
 pub(super) fn place(site: &Site) -> String {
-    let is_told =
-        |frame: &&Frame| &*frame.function != "closure" && !frame.file.ends_with(PASSES_ON);
-    let frames: Vec<String> = site
-        .frames()
-        .iter()
-        .filter(is_told)
-        .map(Frame::to_string)
-        .collect();
-    match frames.is_empty() {
+    let frames = site.frames();
+    let is_told = |(number, frame): &(usize, &Frame)| {
+        let next = frames.get(number + 1);
+        let is_within = next.is_some_and(|next| next.file == frame.file || passes_on(next));
+        !(passes_on(frame) || &*frame.function == CLOSURE && is_within)
+    };
+    let told = frames.iter().enumerate().filter(is_told);
+    let told: Vec<String> = told.map(|(_, frame)| frame.to_string()).collect();
+    match told.is_empty() {
         true => site.to_string(),
-        false => frames.join(" < "),
+        false => told.join(" < "),
     }
+}
+
+fn passes_on(frame: &Frame) -> bool {
+    frame.file.ends_with(PASSES_ON)
 }
 
 /// The same without its place and its end.
