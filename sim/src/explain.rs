@@ -38,7 +38,7 @@ pub struct Explanation {
 
 /// Explains a scenario that fails. It has its choices on a tape, as [`shrink`](crate::shrink::shrink)
 /// leaves it, or else its faults and switches can't be taken away one by one. `None` where it does
-/// not fail, or makes the simulator panic.
+/// not fail.
 pub fn explain(scenario: &Scenario) -> Option<Explanation> {
     let wants = Wants {
         events: true,
