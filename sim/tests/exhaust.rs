@@ -6,7 +6,7 @@
 //! ends does not count as complete. That no schedule is left out or comes twice is a test beside
 //! the odometer.
 //! *Not verified:* that the pairs meet mistakes of the log; what they catch of the mutants is in
-//! `sim/mutants/README.md`.
+//! `sim/finding.md`.
 
 use std::time::Duration;
 

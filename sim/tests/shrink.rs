@@ -5,7 +5,7 @@
 //! scenario shrinks to the same one each time. What passes is not shrunk, and the limit on runs is
 //! kept.
 //! *Not verified:* that nothing smaller fails; how small mutants of the log get is in
-//! `sim/mutants/README.md`.
+//! `sim/finding.md`.
 
 use seawall_sim::disk::Lie;
 use seawall_sim::run::run;
