@@ -408,6 +408,23 @@ impl Model {
         self.acked = self.acked.min(last);
     }
 
+    /// The same where what it did not have may only have been hidden from it: where the log has not
+    /// been able to cut it, it may be there again, or not.
+    pub fn settle_unless_hidden(&mut self, last: u64) {
+        let is_hidden = |append: &Append| matches!(append.fate, Fate::Accepted(lsn) if lsn > last);
+        let hidden: Vec<bool> = self.appends.iter().map(is_hidden).collect();
+        self.settle(last);
+        for (append, _) in self
+            .appends
+            .iter_mut()
+            .zip(hidden)
+            .filter(|(_, hidden)| *hidden)
+        {
+            append.fate = Fate::InFlight;
+            self.lost -= 1;
+        }
+    }
+
     fn make_room(&mut self, lsn: u64) {
         if self.by_lsn.len() < lsn as usize {
             self.by_lsn.resize(lsn as usize, None);

@@ -58,6 +58,8 @@ pub struct Guarantee {
     pub is_fresh: bool,
     /// Whether the log may be refused.
     pub may_refuse: bool,
+    /// A read came from another place: what it hid is still there, and may be shown again.
+    pub is_misread: bool,
     /// Files with a sector that can't be read.
     pub unreadable: Vec<PathBuf>,
     /// Where the damage is, if it is only in the bytes of files.
@@ -70,6 +72,7 @@ impl Guarantee {
         Guarantee {
             class: None,
             keeps: u64::MAX,
+            is_misread: false,
             is_fresh: false,
             may_refuse: false,
             unreadable: Vec::new(),
@@ -156,7 +159,10 @@ pub fn judge(
     listing::check(&recovered.segments, recovered.low_water, tally)?;
     model.low_water.certain = low;
     model.low_water.possible = low;
-    model.settle(last);
+    match guarantee.is_misread {
+        true => model.settle_unless_hidden(last),
+        false => model.settle(last),
+    }
     Ok(match last >= settled {
         true => Remainder::Exact,
         false => Remainder::SuffixLost,

@@ -70,6 +70,9 @@ impl Runner<'_> {
                     u64::MAX => u64::MAX,
                     first => (first - 1).max(vouched),
                 },
+                is_misread: incidents
+                    .iter()
+                    .any(|one| one.fault == Fault::MisdirectedRead),
                 may_refuse: class != FaultClass::UnitDamage || first < u64::MAX,
                 is_fresh: incidents.iter().any(|one| !one.is_judged),
                 unreadable: unreadable.collect(),
