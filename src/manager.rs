@@ -16,7 +16,6 @@ use crate::recovery::recover;
 use crate::replay::{Unknown, WalReader};
 use crate::segment::catalog::LogDir;
 use crate::segment::direct;
-use crate::segment::keys::Keys;
 use crate::segment::place::{create_directories, take_lock};
 use crate::stats::WalStats;
 use crate::truncation::truncate_before;
@@ -112,12 +111,7 @@ impl WalManager {
         let home = find_home(&env, path, keys.as_ref())?;
         create_directories(&env, &home.dir)?;
         let lock = take_lock(&env, &home.dir)?;
-        let dir = Arc::new(LogDir {
-            env,
-            path: home.dir,
-            keys: Keys::new(keys),
-            _lock: Some(lock),
-        });
+        let dir = Arc::new(LogDir::new(env, &home.dir, keys, Some(lock)));
         let config = direct::fit(&dir, config)?;
         settle(&dir, &config, home.file.as_deref())?;
         let recovered = recover(&dir, &config)?;

@@ -52,7 +52,6 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::segment::catalog::{LOCK, LogDir, Name, UNFINISHED_MIGRATION};
 use crate::segment::evidence::{Evidence, Found, MIGRATED_FROM};
-use crate::segment::keys::Keys;
 use crate::segment::place::{new_directory, resolved, set_mark, take_mark};
 use crate::segment::transfer::uninterrupted;
 use crate::types::{Lsn, Progress};
@@ -227,12 +226,7 @@ fn look_at(env: Env, path: &Path) -> Result<(LogDir, Source)> {
             Ok((dir, source))
         }
         Ok(_) => {
-            let dir = LogDir {
-                env,
-                path: path.parent().unwrap_or(path).to_owned(),
-                keys: Keys::new(None),
-                _lock: None,
-            };
+            let dir = LogDir::new(env, path.parent().unwrap_or(path), None, None);
             Ok((dir, Source::of_file(path)))
         }
     }
@@ -302,12 +296,7 @@ pub(crate) fn find_home(env: &Env, path: &Path, keys: Option<&KeyRing>) -> Resul
     if beside == path || !metadata(&beside)?.is_some_and(|found| found.is_dir) {
         return Ok(at_path());
     }
-    let dir = LogDir {
-        env: env.clone(),
-        path: beside,
-        keys: Keys::new(None),
-        _lock: None,
-    };
+    let dir = LogDir::new(env.clone(), &beside, None, None);
     let mark = dir.path.join(UNFINISHED_MIGRATION);
     let is_migrated = match Evidence::find(&dir)? {
         // Of segments, where the program of the old format had put the file there itself.

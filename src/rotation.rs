@@ -5,7 +5,6 @@
 //! leaves the one or the other: both hold the same records, and the headers of other segments know
 //! both by the same name ([`Original`]).
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crate::commit::Committer;
@@ -16,6 +15,7 @@ use crate::format::frame::{FrameKind, NotAFrame};
 use crate::format::header::{Original, SegmentHeader};
 use crate::segment::active::{Draft, full_if_for_space};
 use crate::segment::catalog::{Entry, LogDir, Segment, TEMPORARY_COPY};
+use crate::segment::gate::is_for_space;
 use crate::segment::keys::Access;
 use crate::segment::reader::{ENDS_EARLY, FrameReader};
 use crate::types::Lsn;
@@ -57,10 +57,7 @@ fn is_final(error: &Error) -> bool {
             operation: "sync",
             source,
             ..
-        } => !matches!(
-            source.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-        ),
+        } => !is_for_space(source),
         Error::Io { operation, .. } => {
             matches!(*operation, "rename" | "sync directory" | "remove")
         }

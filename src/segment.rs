@@ -1,12 +1,13 @@
 //! Segment files: their names and set ([`catalog`]), their directory ([`place`]), the file being
 //! written ([`active`]), what goes where ([`writer`]), reading ([`reader`]), whether there is direct
-//! I/O ([`direct`]), a new log at one go ([`new_log`]), what a log was migrated from ([`evidence`]).
+//! I/O ([`direct`]), syncs ([`gate`]), a new log at one go ([`new_log`]), what a log was migrated from ([`evidence`]).
 
 pub(crate) mod active;
 pub(crate) mod catalog;
 pub(crate) mod chain;
 pub(crate) mod direct;
 pub(crate) mod evidence;
+pub(crate) mod gate;
 pub(crate) mod keys;
 pub(crate) mod new_log;
 pub(crate) mod place;

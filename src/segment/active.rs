@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::catalog::LogDir;
 use super::direct;
+use super::gate::SyncGate;
 use super::transfer::{uninterrupted, write_all};
 use crate::config::WalConfig;
 use crate::crypto::SegmentKey;
@@ -87,8 +88,8 @@ impl Draft<'_> {
     pub(crate) fn next_seal(&mut self) -> Result<Option<Seal>> {
         if self.end == u64::from(self.header.block_bytes) && self.sealer.is_some() {
             self.write_header()?;
-            let synced = self.file.sync_data();
-            synced.map_err(Error::final_io("sync", &self.path))?;
+            let gate = &self.dir.gate;
+            gate.pass("sync", &self.path, || self.file.sync_data())?;
         }
         Ok(self.sealer.as_mut().map(Sealer::next))
     }
@@ -170,9 +171,8 @@ impl Draft<'_> {
         self.header.durable_lsn = durable_lsn;
         self.header.durable_end = self.end;
         self.write_header()?;
-        self.file
-            .sync_all()
-            .map_err(Error::final_io("sync", &self.path))?;
+        let gate = &self.dir.gate;
+        gate.pass("sync", &self.path, || self.file.sync_all())?;
         let header = self.header;
         let path = self.dir.segment_path(header.segment_id, header.first_lsn);
         self.rename(&path)?;
@@ -290,10 +290,10 @@ impl ActiveSegment {
     /// Writes a frame at the end; it is not durable before the next sync. After an error the
     /// end is where it was, and the next frame goes over what was left there; that one is then
     /// synced before another one follows.
-    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<()> {
+    pub(crate) fn append(&mut self, gate: &SyncGate, frame: &[u8]) -> Result<()> {
         assert_eq!(frame.len() as u64 % u64::from(self.header.block_bytes), 0);
         if self.next_write == NextWrite::AfterSync {
-            self.sync()?;
+            self.sync(gate)?;
         }
         self.is_synced = false;
         let written = write_all(&*self.file, self.end, frame);
@@ -310,9 +310,8 @@ impl ActiveSegment {
     }
 
     /// Makes all that was appended before the call durable.
-    pub(crate) fn sync(&mut self) -> Result<()> {
-        let synced = self.file.sync_data();
-        synced.map_err(Error::final_io("sync", &self.path))?;
+    pub(crate) fn sync(&mut self, gate: &SyncGate) -> Result<()> {
+        gate.pass("sync", &self.path, || self.file.sync_data())?;
         self.is_synced = true;
         self.synced_end = self.end;
         if self.next_write == NextWrite::AfterSync {

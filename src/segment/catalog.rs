@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::gate::SyncGate;
 use super::keys::{Access, Keys};
 use super::transfer::uninterrupted;
 use crate::crypto::{KeyRing, SegmentKey};
@@ -37,11 +38,28 @@ pub(crate) struct LogDir {
     pub(crate) env: Env,
     pub(crate) path: PathBuf,
     pub(crate) keys: Keys,
+    pub(crate) gate: SyncGate,
     // Held, never used: it keeps the lock. `None` where there is no lock file and none is made.
-    pub(crate) _lock: Option<Arc<dyn File>>,
+    _lock: Option<Arc<dyn File>>,
 }
 
 impl LogDir {
+    /// The directory at `path`, with its lock, if it has one.
+    pub(crate) fn new(
+        env: Env,
+        path: &Path,
+        keys: Option<KeyRing>,
+        lock: Option<Arc<dyn File>>,
+    ) -> LogDir {
+        LogDir {
+            env,
+            path: path.to_owned(),
+            keys: Keys::new(keys),
+            gate: SyncGate::default(),
+            _lock: lock,
+        }
+    }
+
     /// The directory for somebody who only reads: nothing is created, not even the lock file, so
     /// that a copy on a read-only file system will do. Where there is a lock file, its lock is
     /// held as long as the directory is in use.
@@ -65,12 +83,7 @@ impl LogDir {
                 Some(file)
             }
         };
-        Ok(LogDir {
-            env,
-            path: path.to_owned(),
-            keys: Keys::new(keys),
-            _lock: lock,
-        })
+        Ok(LogDir::new(env, path, keys, lock))
     }
 
     pub(crate) fn segment_path(&self, id: u64, first_lsn: Lsn) -> PathBuf {
@@ -87,8 +100,8 @@ impl LogDir {
 
     /// Makes the directory's entries durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        let synced = self.env.vfs.sync_dir(&self.path);
-        synced.map_err(Error::final_io("sync directory", &self.path))
+        let sync = || self.env.vfs.sync_dir(&self.path);
+        self.gate.pass("sync directory", &self.path, sync)
     }
 
     pub(crate) fn open_to_read(&self, path: &Path) -> Result<Arc<dyn File>> {

@@ -6,7 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::catalog::{LOCK, LogDir, lock};
-use super::keys::Keys;
 use super::transfer::uninterrupted;
 use crate::crypto::KeyRing;
 use crate::env::Env;
@@ -86,12 +85,7 @@ pub(crate) fn new_directory(
 ) -> Result<Arc<LogDir>> {
     create_directories(&env, to)?;
     let lock = take_lock(&env, to)?;
-    let dir = Arc::new(LogDir {
-        env,
-        path: to.to_owned(),
-        keys: Keys::new(keys),
-        _lock: Some(lock),
-    });
+    let dir = Arc::new(LogDir::new(env, to, keys, Some(lock)));
     // A lock file alone is what another attempt has left.
     if dir.names()?.iter().any(|name| name != LOCK) {
         return Err(Error::Occupied {

@@ -180,7 +180,7 @@ impl Writer {
             low_water_lsn: self.low_water,
         };
         let frame = self.staged.encode(&place, seal);
-        active.append(frame)?;
+        active.append(&self.dir.gate, frame)?;
         self.stats.bytes_written += frame.len() as u64;
         self.stats.frames_written += 1;
         let records = u64::from(self.staged.record_count());
@@ -209,7 +209,7 @@ impl Writer {
         let covered = self.written;
         if let Some(active) = &mut self.active {
             let start = self.dir.env.clock.now();
-            active.sync()?;
+            active.sync(&self.dir.gate)?;
             let time = self.dir.env.clock.now().saturating_sub(start);
             self.stats.sync_time += time;
             let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -295,7 +295,7 @@ impl Writer {
             low_water_lsn: self.low_water,
         };
         let frame = buffer.encode_bare(kind, body, &place, seal);
-        active.append(frame)?;
+        active.append(&self.dir.gate, frame)?;
         self.stats.bytes_written += frame.len() as u64;
         self.stats.frames_written += 1;
         Ok(())
