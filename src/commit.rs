@@ -125,6 +125,20 @@ impl Committer {
         self.commit(queue, lsn)
     }
 
+    /// Writes zeros ahead of the log's end, piece by piece, so that others can commit in between.
+    pub(crate) fn prepare(&self, bytes: u64) -> Result<()> {
+        let mut is_more = true;
+        while is_more {
+            let queue = self.lock_open_and_unled()?;
+            let prepare = |writer: &mut Writer| {
+                is_more = writer.prepare_piece(bytes)?;
+                Ok(())
+            };
+            drop(self.lead(queue, prepare)?);
+        }
+        Ok(())
+    }
+
     fn commit<'a>(&'a self, mut queue: QueueGuard<'a>, target: Lsn) -> Result<()> {
         loop {
             queue.check_failed()?;

@@ -190,6 +190,19 @@ impl WalManager {
         self.committer.wait_durable(lsn)
     }
 
+    /// Writes zeros ahead of the log's end, so that the next `bytes` of it, or as many as the segment may still
+    /// have, change neither the file's length nor its blocks: each commit there is one write and one flush.
+    ///
+    /// The log prepares a little by itself. Who wants none of that in a commit calls this now and then,
+    /// from a thread with time: others commit between its pieces of 256 KiB. What is prepared and not
+    /// used is given back when the segment is sealed.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: no space for all of it; nothing is lost. [`Error::Poisoned`], [`Error::Closed`].
+    pub fn prepare(&self, bytes: u64) -> Result<()> {
+        self.committer.prepare(bytes)
+    }
+
     /// The next LSN to be given; the first is 1.
     pub fn next_lsn(&self) -> Lsn {
         self.committer.next_lsn()

@@ -198,6 +198,10 @@ impl File for Handle {
         Ok(buf.len())
     }
 
+    fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        self.write_at(offset, buf)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
     }

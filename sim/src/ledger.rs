@@ -163,7 +163,9 @@ impl Ledger {
             0 => Header::parse(written.bytes),
             _ => header_on(disk, written.ino),
         };
-        if let Some(header) = header.filter(Header::is_sealed) {
+        // What the log prepares ahead of its frames: there is nothing in it that anybody could read.
+        let is_prepared = written.offset > 0 && written.bytes.iter().all(|&byte| byte == 0);
+        if let Some(header) = header.filter(|header| header.is_sealed() && !is_prepared) {
             self.scan_written(written)?;
             return match written.offset {
                 0 => self.judge_header(written, &header),

@@ -104,7 +104,7 @@ impl Queue {
                     pin: Arc::default(),
                 }),
                 end: active.end(),
-                file_bytes: active.end(),
+                file_bytes: active.file_bytes(),
             });
         }
         let last = self
@@ -112,7 +112,7 @@ impl Queue {
             .last_mut()
             .expect("it holds the active segment");
         last.end = active.end();
-        last.file_bytes = active.end();
+        last.file_bytes = active.file_bytes();
     }
 
     /// Pins the durable part of the log from the segment with `from` on.

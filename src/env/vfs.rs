@@ -78,6 +78,9 @@ pub trait File: Send + Sync {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
     /// Writes at most `buf.len()` bytes; fewer is legal at any time.
     fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize>;
+    /// The same, and what it has written is durable when it returns, with the length needed to read it
+    /// back; of other writes it says nothing (`RWF_DSYNC`).
+    fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize>;
     /// Makes data, and the length needed to read it back, durable (`fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
     /// Makes data and all metadata durable (`fsync`); never the file's name.

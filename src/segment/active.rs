@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::catalog::LogDir;
 use super::direct;
 use super::gate::SyncGate;
-use super::transfer::{uninterrupted, write_all};
+use super::transfer::{uninterrupted, write_all, write_sync_all};
 use crate::config::WalConfig;
 use crate::crypto::SegmentKey;
 use crate::crypto::segment::{Seal, Sealer};
@@ -272,7 +272,7 @@ impl ActiveSegment {
         self.end
     }
 
-    /// The file's size in bytes.
+    /// The file's size in bytes: what lies behind the end is zeros, written ahead of the frames.
     pub(crate) fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
@@ -302,9 +302,53 @@ impl ActiveSegment {
         }
         written.map_err(Error::io("write", &self.path))?;
         self.end += frame.len() as u64;
-        self.file_bytes = self.end;
+        self.file_bytes = self.file_bytes.max(self.end);
         if self.next_write == NextWrite::OverLeftovers {
             self.next_write = NextWrite::AfterSync;
+        }
+        Ok(())
+    }
+
+    /// Whether [`ActiveSegment::append_synced`] can take a frame of so many bytes: the file has them
+    /// already, so that no error is for want of space, and a sync has covered all else.
+    pub(crate) fn is_prepared_for(&self, bytes: u64) -> bool {
+        self.is_synced && self.next_write == NextWrite::Free && self.end + bytes <= self.file_bytes
+    }
+
+    /// Writes a frame at the end, durably, with one call. An error is final.
+    pub(crate) fn append_synced(&mut self, gate: &SyncGate, frame: &[u8]) -> Result<()> {
+        assert!(self.is_prepared_for(frame.len() as u64));
+        let write = || write_sync_all(&*self.file, self.end, frame);
+        gate.pass("sync a write to", &self.path, write)?;
+        self.end += frame.len() as u64;
+        self.synced_end = self.end;
+        Ok(())
+    }
+
+    /// Writes zeros from the end of the file up to `to`, so that frames there change neither its length nor where its
+    /// blocks are, and their syncs have nothing else to write.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when there is no space for them: then it grows frame by frame.
+    pub(crate) fn prepare(&mut self, to: u64, zeros: &[u8]) -> Result<()> {
+        while self.file_bytes < to && self.next_write == NextWrite::Free {
+            let count = zeros.len().min((to - self.file_bytes) as usize);
+            self.is_synced = false;
+            let written = write_all(&*self.file, self.file_bytes, &zeros[..count]);
+            written.map_err(Error::io("write", &self.path))?;
+            self.file_bytes += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Cuts off what was prepared and not used, but for a block.
+    pub(crate) fn trim(&mut self) -> Result<()> {
+        let keep = self.end + u64::from(self.header.block_bytes);
+        if self.file_bytes > keep {
+            self.is_synced = false;
+            let cut = uninterrupted(|| self.file.set_len(keep));
+            cut.map_err(Error::final_io("cut", &self.path))?;
+            self.file_bytes = keep;
         }
         Ok(())
     }

@@ -33,12 +33,12 @@ impl SyncGate {
     /// # Errors
     /// What the sync says; once one has failed, the same again, without another one. One that found no
     /// space loses nothing of other files, and is for its caller alone.
-    pub(crate) fn pass(
+    pub(crate) fn pass<T>(
         &self,
         operation: &'static str,
         path: &Path,
-        sync: impl FnOnce() -> io::Result<()>,
-    ) -> Result<()> {
+        sync: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T> {
         let mut failed = self.failed.lock();
         if let Some(failure) = &*failed {
             return Err(failure.error());
@@ -83,12 +83,13 @@ mod tests {
     fn after_a_failed_sync_there_is_none() {
         let gate = SyncGate::default();
         let path = Path::new("a.wal");
-        let full = || Err(io::ErrorKind::StorageFull.into());
+        let full = || Err::<(), _>(io::ErrorKind::StorageFull.into());
         assert!(gate.pass("sync", path, full).is_err());
         assert!(gate.pass("sync", path, || Ok(())).is_ok());
-        let lost = || Err(io::Error::from_raw_os_error(5));
+        let lost = || Err::<(), _>(io::Error::from_raw_os_error(5));
         assert!(gate.pass("sync", path, lost).is_err());
-        let refused = gate.pass("sync", Path::new("b.wal"), || panic!("it is not called"));
+        let not_called = || -> io::Result<()> { panic!("it is not called") };
+        let refused = gate.pass("sync", Path::new("b.wal"), not_called);
         let refused = refused.expect_err("one has failed");
         assert_eq!(refused.to_string(), "cannot sync a.wal");
     }

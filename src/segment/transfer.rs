@@ -35,6 +35,18 @@ pub(crate) fn write_all(file: &dyn File, offset: u64, bytes: &[u8]) -> io::Resul
     Ok(())
 }
 
+/// Writes all of `bytes`, durably. An interruption may have been one of the sync, so it is a failure.
+pub(crate) fn write_sync_all(file: &dyn File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.write_sync_at(offset + done as u64, &bytes[done..])? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => done += count,
+        }
+    }
+    Ok(())
+}
+
 /// Repeats a call that was interrupted before it did anything.
 ///
 /// Not for syncs: an interrupted sync is a failed one, and is never tried again as proof.

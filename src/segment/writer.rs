@@ -6,6 +6,7 @@
 //! used again; the committer sees to that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::active::{ActiveSegment, Draft};
 use super::catalog::{LogDir, TEMPORARY};
@@ -13,6 +14,7 @@ use crate::config::WalConfig;
 use crate::crypto::KeyRing;
 use crate::error::{Error, Result};
 use crate::format::NUMBER_LIMIT;
+use crate::format::aligned::AlignedBytes;
 use crate::format::buffer::{FrameBuffer, Place};
 use crate::format::frame::FrameKind;
 use crate::format::header::{LogId, Previous, SegmentHeader};
@@ -20,6 +22,10 @@ use crate::format::holds::Holds;
 use crate::format::required::RequiredTypes;
 use crate::stats::WalStats;
 use crate::types::Lsn;
+
+/// Zeros are written in pieces of this many bytes, so that neither memory nor a commit that comes in between
+/// has much to bear.
+const PIECE_BYTES: u64 = 256 << 10;
 
 /// Everything that the next segment's header is made from.
 #[derive(Clone, Copy)]
@@ -102,6 +108,8 @@ pub(crate) struct Writer {
     written: Lsn,
     // Frames up to here were covered by a sync. Never above `written`.
     durable: Lsn,
+    // Nobody writes to them.
+    zeros: AlignedBytes,
     stats: WalStats,
 }
 
@@ -128,6 +136,7 @@ impl Writer {
             holds: kept.holds,
             written: durable,
             durable,
+            zeros: AlignedBytes::empty(),
             stats: WalStats {
                 segments_created,
                 ..WalStats::default()
@@ -163,6 +172,11 @@ impl Writer {
     /// Writes the staged frame, in a new segment where the active one is full. Afterwards it is
     /// written, not durable.
     pub(crate) fn write_staged(&mut self) -> Result<()> {
+        self.write_frame(false)
+    }
+
+    /// Writes the staged frame, durably where one call can do it and `with_sync` asks for it.
+    fn write_frame(&mut self, with_sync: bool) -> Result<()> {
         if self.staged.is_empty() {
             return Ok(());
         }
@@ -180,23 +194,82 @@ impl Writer {
             low_water_lsn: self.low_water,
         };
         let frame = self.staged.encode(&place, seal);
-        active.append(&self.dir.gate, frame)?;
-        self.stats.bytes_written += frame.len() as u64;
+        let bytes = frame.len() as u64;
+        let is_synced = with_sync && active.is_prepared_for(bytes);
+        match is_synced {
+            true => {
+                let start = self.dir.env.clock.now();
+                active.append_synced(&self.dir.gate, frame)?;
+                self.count_sync(start);
+            }
+            false => active.append(&self.dir.gate, frame)?,
+        }
+        self.stats.bytes_written += bytes;
         self.stats.frames_written += 1;
         let records = u64::from(self.staged.record_count());
         self.stats.records_written += records;
         self.stats.records_per_frame.count(records);
         self.next.required.add_all(self.staged.required());
         self.written = last_lsn;
+        if is_synced {
+            self.durable = last_lsn;
+        }
         self.staged.clear();
         self.staged.shrink(self.config.tuning.write_buffer_size);
-        Ok(())
+        match is_synced {
+            true => Ok(()),
+            false => self.prepare_behind(bytes),
+        }
+    }
+
+    /// Prepares space behind a frame that needed more than there was, if frames are so small that it pays.
+    fn prepare_behind(&mut self, frame_bytes: u64) -> Result<()> {
+        let ahead = self.config.ahead_bytes();
+        match &self.active {
+            Some(active) if active.end() == active.file_bytes() && frame_bytes <= ahead / 16 => {}
+            _ => return Ok(()),
+        }
+        match self.prepare(ahead) {
+            // Then it grows frame by frame.
+            Err(Error::Full { .. }) => Ok(()),
+            prepared => prepared,
+        }
+    }
+
+    /// Writes zeros behind the end of the active segment, so that `ahead` bytes are prepared there, or
+    /// all that the segment may have. They are not synced.
+    fn prepare(&mut self, ahead: u64) -> Result<()> {
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        let to = (active.end() + ahead).min(self.config.segment_target_size);
+        let to = to - to % u64::from(active.header().block_bytes);
+        let missing = to.saturating_sub(active.file_bytes()).min(PIECE_BYTES);
+        self.zeros.grow(missing as usize, 0);
+        active.prepare(to, self.zeros.first(missing as usize))
+    }
+
+    /// One piece of preparing `ahead` bytes behind the end, durably; `false` when there is nothing left to do.
+    pub(crate) fn prepare_piece(&mut self, ahead: u64) -> Result<bool> {
+        self.see_to_active()?;
+        let active = self.active.as_ref().expect("it was seen to");
+        let before = active.file_bytes();
+        let piece = before - active.end() + PIECE_BYTES;
+        self.prepare(ahead.min(piece))?;
+        let is_more = self
+            .active
+            .as_ref()
+            .is_some_and(|active| active.file_bytes() > before);
+        if is_more {
+            self.sync()?;
+        }
+        Ok(is_more)
     }
 
     /// Writes the staged frame and makes everything written durable: even where the staged frame
     /// finds no space, what was written before it.
     pub(crate) fn write_and_sync(&mut self) -> Result<()> {
-        let written = self.write_staged();
+        let written = self.write_frame(true);
         if matches!(written, Ok(()) | Err(Error::Full { .. })) && self.durable < self.written {
             self.sync()?;
         }
@@ -210,14 +283,18 @@ impl Writer {
         if let Some(active) = &mut self.active {
             let start = self.dir.env.clock.now();
             active.sync(&self.dir.gate)?;
-            let time = self.dir.env.clock.now().saturating_sub(start);
-            self.stats.sync_time += time;
-            let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-            self.stats.sync_micros.count(micros);
-            self.stats.syncs += 1;
+            self.count_sync(start);
         }
         self.durable = covered;
         Ok(())
+    }
+
+    fn count_sync(&mut self, start: Duration) {
+        let time = self.dir.env.clock.now().saturating_sub(start);
+        self.stats.sync_time += time;
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.stats.sync_micros.count(micros);
+        self.stats.syncs += 1;
     }
 
     /// Makes a new low-water mark durable, in a frame of its own. What is staged stays so: it may
@@ -261,6 +338,8 @@ impl Writer {
         if !is_synced {
             self.sync()?;
         }
+        // The footer takes the last block, which needs no space any more.
+        self.active.as_mut().expect("it was just there").trim()?;
         self.append_bare(FrameKind::Footer, &[])?;
         self.sync()?;
         self.retire(end, true);
@@ -279,7 +358,7 @@ impl Writer {
             is_sealed,
             is_encrypted: header.key_id.is_some(),
         };
-        self.sealed = Some((header.segment_id, retired.end()));
+        self.sealed = Some((header.segment_id, retired.file_bytes()));
     }
 
     fn append_bare(&mut self, kind: FrameKind, body: &[u8]) -> Result<()> {

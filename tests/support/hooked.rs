@@ -99,6 +99,11 @@ impl File for HookedFile {
         self.inner.write_at(offset, buf)
     }
 
+    fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        self.sync()?;
+        self.inner.write_sync_at(offset, buf)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.sync()?;
         self.inner.sync_data()

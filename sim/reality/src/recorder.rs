@@ -368,6 +368,11 @@ impl File for RecordedFile {
         self.change(&what, |file| file.write_at(offset, buf))
     }
 
+    fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let what = format!("write_sync {offset}+{}", buf.len());
+        self.change(&what, |file| file.write_sync_at(offset, buf))
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.change("sync_data", |file| file.sync_data())
     }

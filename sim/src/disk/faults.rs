@@ -16,6 +16,7 @@ use super::file::PAGE;
 use super::io::FdId;
 use super::knobs::SyncErrorMode;
 use super::profile::Profile;
+use super::sync::Covers;
 
 const HALF: Ratio = Ratio::new(1, 2);
 const SECTOR: u32 = 512;
@@ -131,7 +132,7 @@ impl Disk {
     pub(super) fn faulty_sync(
         &mut self,
         fd: FdId,
-        (names, called): (bool, u64),
+        (covers, called): (Covers, u64),
         has_effect: bool,
         stream: &mut Stream,
     ) -> Result<(), Errno> {
@@ -151,7 +152,7 @@ impl Disk {
         if works && self.lies_about(ino, stream) {
             return Ok(());
         }
-        self.sync_until(fd, names, called)?;
+        self.sync_until(fd, covers, called)?;
         self.told_the_truth(ino);
         Ok(())
     }

@@ -238,6 +238,28 @@ impl FileNode {
         self.charged = self.charged.min(self.cur.len().next_multiple_of(PAGE));
     }
 
+    /// Makes the newest change durable, with the length, and no other, unless it lies over one.
+    pub(super) fn fold_newest(&mut self) {
+        let Some((newest, others)) = self.log.split_last() else {
+            return;
+        };
+        let newest = *newest;
+        let is_over = |change: &Change| {
+            let is_cut = change.kind == ChangeKind::Zeros;
+            is_cut || (change.offset < newest.end() && newest.offset < change.end())
+        };
+        if others.is_empty() || others.iter().any(is_over) {
+            return self.fold();
+        }
+        self.was_synced = true;
+        self.log.pop();
+        apply(&newest, &self.arena, &mut self.dur);
+        self.dur.set_len(self.promised_len);
+        for change in &mut self.log {
+            change.len_after = None;
+        }
+    }
+
     /// Whether there are changes from after a moment.
     pub(super) fn has_changed_since(&self, until: u64) -> bool {
         self.log.last().is_some_and(|change| change.seq > until)
@@ -388,6 +410,23 @@ mod tests {
         assert!(!file.is_pending());
         assert_eq!(read_all(&file.dur), b"hel\0x");
         assert!(file.dur.reads_as(&file.cur));
+    }
+
+    #[test]
+    fn a_write_that_is_synced_leaves_others_pending() {
+        let mut file = FileNode::default();
+        file.write(1, 0, b"ab");
+        file.write(2, 2, b"cd");
+        file.fold_newest();
+        assert_eq!(read_all(&file.dur), b"\0\0cd");
+        assert!(file.is_pending());
+        file.fold();
+        assert_eq!(read_all(&file.dur), b"abcd");
+        file.write(3, 0, b"x");
+        file.write(4, 0, b"y");
+        file.fold_newest();
+        assert!(!file.is_pending());
+        assert_eq!(read_all(&file.dur), b"ybcd");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::dir::Ino;
 use super::errno::Errno;
 use super::gate::{Call, Written};
 use super::io::FdId;
+use super::sync::Covers;
 use super::vfs::{Extent, Shared, State};
 
 pub(super) struct SimFile {
@@ -48,7 +49,7 @@ impl SimFile {
         self.shared.perform(call, generation, name, body, code)
     }
 
-    fn sync(&self, kind: CallKind, names: bool) -> io::Result<()> {
+    fn sync(&self, kind: CallKind, covers: Covers) -> io::Result<()> {
         let has_effect = self.shared.has_effect(kind);
         // Others may write between here and when the call is done.
         let called = self.shared.with_state(|state| state.disk.now());
@@ -56,7 +57,7 @@ impl SimFile {
             kind,
             (0, 0),
             |disk, faults, _| {
-                let synced = disk.faulty_sync(self.fd, (names, called), has_effect, faults);
+                let synced = disk.faulty_sync(self.fd, (covers, called), has_effect, faults);
                 disk.strict.synced(self.ino, synced.is_ok());
                 synced?;
                 self.shared.gate.synced(disk, self.ino);
@@ -112,12 +113,21 @@ impl File for SimFile {
         )
     }
 
+    // To the kernel it is one call; but it writes, and then syncs, and in between, or after a write that
+    // fell short, all can happen that happens between two calls.
+    // Source: generic_write_sync in include/linux/fs.h of Linux.
+    fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let count = self.write_at(offset, buf)?;
+        self.sync(CallKind::SyncData, Covers::LastWrite)?;
+        Ok(count)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
-        self.sync(CallKind::SyncData, false)
+        self.sync(CallKind::SyncData, Covers::Data)
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.sync(CallKind::SyncAll, true)
+        self.sync(CallKind::SyncAll, Covers::DataAndNames)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

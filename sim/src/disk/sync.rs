@@ -19,11 +19,25 @@ use super::plan::Plan;
 use super::profile::SyncTakes;
 use super::{Disk, Inode, Mode};
 
+/// What a sync of a file covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Covers {
+    /// What was written last, of its data, and the length.
+    LastWrite,
+    Data,
+    /// And those of its names that the knobs say.
+    DataAndNames,
+}
+
 impl Disk {
     /// Syncs a file: all that is pending of it is durable. With `names`, those of its names
     /// that [`Knobs::sync_covers_names`](super::Knobs::sync_covers_names) says.
     pub fn sync(&mut self, fd: FdId, names: bool) -> Result<(), Errno> {
-        self.sync_until(fd, names, self.seq)
+        let covers = match names {
+            true => Covers::DataAndNames,
+            false => Covers::Data,
+        };
+        self.sync_until(fd, covers, self.seq)
     }
 
     /// When now is, in the order of changes.
@@ -33,8 +47,9 @@ impl Disk {
 
     /// The same for a sync that was called when `until` was now: where the knobs say so, it does not
     /// cover what came later.
-    pub(super) fn sync_until(&mut self, fd: FdId, names: bool, until: u64) -> Result<(), Errno> {
+    pub(super) fn sync_until(&mut self, fd: FdId, covers: Covers, until: u64) -> Result<(), Errno> {
         let ino = self.fd(fd).ino;
+        let names = covers == Covers::DataAndNames;
         match self.mode {
             Mode::ReadWrite => {}
             Mode::FlushLost => return Ok(()),
@@ -63,6 +78,7 @@ impl Disk {
             // Source: btrfs_log_inode_parent in fs/btrfs/tree-log.c of Linux leaves out what has no
             // links; measured on Linux 6.18.
             _ if !self.file(ino).linked => {}
+            _ if covers == Covers::LastWrite => self.file_mut(ino).fold_newest(),
             _ => self.file_mut(ino).fold(),
         }
         self.used -= charged - self.file(ino).charged;
