@@ -3,7 +3,7 @@
 //! A record gets its LSN and its place in the pending frame under one short lock. A thread that
 //! wants durability finds its LSN durable, or the log failed, or a leader at work and waits, or
 //! becomes the leader: it takes all that is pending, lets go of the lock, writes, syncs once,
-//! takes the lock again, publishes what the sync covered, and wakes everyone. There is no thread
+//! takes the lock again, publishes what the sync covered, and wakes those it was for, and one of the others to lead next. There is no thread
 //! behind it: whoever needs the work done does it.
 //!
 //! The failure of a sync, or of a write for any reason but a full disk, is final. It is recorded
@@ -29,14 +29,18 @@ mod queue;
 mod retention;
 
 pub(crate) use queue::Snapshot;
-use queue::{Queue, Stage};
+use queue::{Queue, Sleepers, Stage};
 
 type QueueGuard<'a> = MutexGuard<'a, Queue>;
 
 /// The one place where records get their LSNs and become durable.
 pub(crate) struct Committer {
     queue: Mutex<Queue>,
-    turn_ended: Condvar,
+    /// Rung when a turn ends, by its number, even or odd: for those whose records it was to make durable. One of
+    /// those for the next turn is woken to lead it, and the others sleep on.
+    turn_ended: [Condvar; 2],
+    /// Rung when any turn ends.
+    any_turn_ended: Condvar,
     /// Locked only by the thread that leads, so never waited for.
     writer: Mutex<Writer>,
     /// Segments that are no longer part of the log, but whose files are still there, oldest first.
@@ -49,7 +53,7 @@ impl Committer {
     pub(crate) fn new(recovered: Recovered, buffer_bytes: usize) -> Committer {
         let Recovered {
             catalog,
-            writer,
+            mut writer,
             doomed,
         } = recovered;
         Committer {
@@ -59,7 +63,11 @@ impl Committer {
                 durable: writer.durable(),
                 low_water: writer.low_water(),
                 readable_from: writer.low_water(),
+                free: writer.unstage(),
+                taken: writer.durable(),
+                turn: 0,
                 is_led: false,
+                sleepers: Sleepers::default(),
                 stage: Stage::Open,
                 failed: None,
                 catalog,
@@ -69,7 +77,8 @@ impl Committer {
                 tails: BTreeMap::new(),
                 tails_started: 0,
             }),
-            turn_ended: Condvar::new(),
+            turn_ended: [Condvar::new(), Condvar::new()],
+            any_turn_ended: Condvar::new(),
             writer: Mutex::new(writer),
             doomed: Mutex::new(doomed),
             buffer_bytes,
@@ -86,8 +95,11 @@ impl Committer {
                 break;
             }
             queue = match queue.is_led {
-                true => self.turn_ended.wait(queue),
-                false => self.lead(queue, Writer::write_staged)?,
+                true => self.sleep(queue),
+                false => {
+                    self.lead(queue, Writer::write_staged, |_, result| result)?;
+                    self.queue.lock()
+                }
             };
             queue = self.until_open(queue)?;
         }
@@ -134,7 +146,7 @@ impl Committer {
                 is_more = writer.prepare_piece(bytes)?;
                 Ok(())
             };
-            drop(self.lead(queue, prepare)?);
+            self.lead(queue, prepare, |_, result| result)?;
         }
         Ok(())
     }
@@ -145,24 +157,69 @@ impl Committer {
             if queue.durable >= target {
                 return Ok(());
             }
-            if queue.is_led || queue.stage == Stage::Closing {
-                queue = self.turn_ended.wait(queue);
+            if queue.stage == Stage::Closing {
+                queue = self.sleep(queue);
+                continue;
+            }
+            if queue.is_led {
+                let turn = match target <= queue.taken {
+                    true => queue.turn,
+                    false => queue.turn + 1,
+                };
+                queue = self.sleep_until(queue, turn);
                 continue;
             }
             queue.check_open()?;
-            queue = match self.lead(queue, Writer::write_and_sync) {
-                Ok(queue) => queue,
-                // Those whose records were written before the disk was full are not concerned.
-                Err(error @ Error::Full { .. }) => {
-                    let queue = self.queue.lock();
-                    return match queue.durable >= target {
-                        true => queue.check_failed(),
-                        false => Err(error),
-                    };
+            let seen = self.lead(queue, Writer::write_and_sync, |queue, result| {
+                match (result, queue.durable >= target) {
+                    // Those whose records were written before the disk was full are not concerned.
+                    (Ok(()) | Err(Error::Full { .. }), true) => Some(queue.check_failed()),
+                    (Ok(()), false) => None,
+                    (Err(error), _) => Some(Err(error)),
                 }
-                Err(error) => return Err(error),
-            };
+            });
+            match seen {
+                Some(result) => return result,
+                None => queue = self.queue.lock(),
+            }
         }
+    }
+
+    /// Sleeps until a turn has ended, or something else that everybody has to know has happened.
+    fn sleep<'a>(&'a self, mut queue: QueueGuard<'a>) -> QueueGuard<'a> {
+        queue.sleepers.any += 1;
+        queue = self.any_turn_ended.wait(queue);
+        queue.sleepers.any -= 1;
+        queue
+    }
+
+    /// Sleeps until this turn has ended, or it may have to be led.
+    fn sleep_until<'a>(&'a self, mut queue: QueueGuard<'a>, turn: u64) -> QueueGuard<'a> {
+        let side = (turn % 2) as usize;
+        queue.sleepers.of_turn[side] += 1;
+        queue = self.turn_ended[side].wait(queue);
+        queue.sleepers.of_turn[side] -= 1;
+        queue
+    }
+
+    /// Wakes whom the end of a turn concerns: first who is to lead the next one, so that the disk need not wait
+    /// for all the others. The lock is let go before, so that nobody wakes only to wait for it.
+    fn wake_after(&self, turn: u64, sleepers: Sleepers) {
+        let (this, next) = ((turn % 2) as usize, (turn % 2) as usize ^ 1);
+        if sleepers.of_turn[next] > 0 {
+            self.turn_ended[next].notify_one();
+        }
+        if sleepers.of_turn[this] > 0 {
+            self.turn_ended[this].notify_all();
+        }
+        if sleepers.any > 0 {
+            self.any_turn_ended.notify_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        self.turn_ended.iter().for_each(Condvar::notify_all);
+        self.any_turn_ended.notify_all();
     }
 
     /// The queue of a log that is open, once it is known whether it is.
@@ -175,39 +232,40 @@ impl Committer {
     fn lock_open_and_unled(&self) -> Result<QueueGuard<'_>> {
         let mut queue = self.lock_open()?;
         while queue.is_led {
-            queue = self.until_open(self.turn_ended.wait(queue))?;
+            queue = self.until_open(self.sleep(queue))?;
         }
         Ok(queue)
     }
 
     fn until_open<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<QueueGuard<'a>> {
         while queue.stage == Stage::Closing && queue.failed.is_none() {
-            queue = self.turn_ended.wait(queue);
+            queue = self.sleep(queue);
         }
         queue.check_open()?;
         Ok(queue)
     }
 
-    /// Takes a turn as the leader: stages the pending frame, does `work` without the lock, then
-    /// publishes the outcome and wakes everyone.
-    fn lead<'a>(
-        &'a self,
-        mut queue: QueueGuard<'a>,
+    /// Takes a turn as the leader: stages the pending frame, does `work` without the lock, publishes
+    /// the outcome, lets `seen` see it before anybody else does, and wakes whom it concerns.
+    fn lead<T>(
+        &self,
+        mut queue: QueueGuard<'_>,
         work: impl FnOnce(&mut Writer) -> Result<()>,
-    ) -> Result<QueueGuard<'a>> {
+        seen: impl FnOnce(&mut Queue, Result<()>) -> T,
+    ) -> T {
         assert!(!queue.is_led, "there is one leader at a time");
         queue.is_led = true;
+        queue.turn += 1;
+        let frame = queue.take_pending();
         drop(queue);
         let mut turn = Turn {
             committer: self,
             is_over: false,
         };
         let mut writer = self.writer.lock();
-        let mut queue = self.queue.lock();
-        if writer.staged.is_empty() {
-            std::mem::swap(&mut queue.pending, &mut writer.staged);
+        if let Some(frame) = frame {
+            writer.stage(frame);
         }
-        drop(queue);
 
         let result = work(&mut writer);
         // Told here, where no lock that others need is held.
@@ -218,19 +276,25 @@ impl Committer {
         }
 
         let mut queue = self.queue.lock();
-        queue.publish(&writer);
+        queue.publish(&mut writer);
         queue.is_led = false;
         turn.is_over = true;
         drop(writer);
         let result = result.map_err(|error| queue.fail_unless_full(error));
-        self.turn_ended.notify_all();
-        result.map(|()| queue)
+        let seen = seen(&mut queue, result);
+        let (turn, sleepers, has_failed) = (queue.turn, queue.sleepers, queue.failed.is_some());
+        drop(queue);
+        match has_failed {
+            true => self.wake_all(),
+            false => self.wake_after(turn, sleepers),
+        }
+        seen
     }
 
     /// Waits until nobody leads.
     fn until_unled<'a>(&'a self, mut queue: QueueGuard<'a>) -> Result<QueueGuard<'a>> {
         while queue.is_led {
-            queue = self.turn_ended.wait(queue);
+            queue = self.sleep(queue);
         }
         queue.check_failed()?;
         Ok(queue)
@@ -247,7 +311,7 @@ impl Committer {
             Err(_) => Stage::Open,
         };
         drop(queue);
-        self.turn_ended.notify_all();
+        self.wake_all();
         closed
     }
 
@@ -257,17 +321,19 @@ impl Committer {
             queue = self.until_unled(queue)?;
             // More than one turn where an earlier one left its frame staged for want of space.
             if queue.durable >= target {
-                queue = self.lead(queue, Writer::start_to_seal)?;
-                return self.lead(queue, Writer::seal).map(drop);
+                self.lead(queue, Writer::start_to_seal, |_, result| result)?;
+                queue = self.until_unled(self.queue.lock())?;
+                return self.lead(queue, Writer::seal, |_, result| result);
             }
-            queue = self.lead(queue, Writer::write_and_sync)?;
+            self.lead(queue, Writer::write_and_sync, |_, result| result)?;
+            queue = self.queue.lock();
         }
     }
 
     /// Nobody is left who could append, sync or close.
     pub(crate) fn abandon(&self) {
         self.queue.lock().stage = Stage::Closed;
-        self.turn_ended.notify_all();
+        self.wake_all();
     }
 
     /// Makes an error outside of a turn final.
@@ -275,7 +341,8 @@ impl Committer {
         tracing::error!(%error, "the log is poisoned");
         let mut queue = self.queue.lock();
         let error = queue.fail_unless_full(error);
-        self.turn_ended.notify_all();
+        drop(queue);
+        self.wake_all();
         error
     }
 
@@ -340,7 +407,7 @@ impl Committer {
             if queue.stage == Stage::Closed || stop.is_some() {
                 return Ok(None);
             }
-            queue = self.turn_ended.wait(queue);
+            queue = self.sleep(queue);
         }
     }
 
@@ -352,7 +419,7 @@ impl Committer {
             stop.get_or_insert(durable);
         }
         drop(queue);
-        self.turn_ended.notify_all();
+        self.any_turn_ended.notify_all();
     }
 
     /// Forgets a tail.
@@ -411,7 +478,7 @@ impl Drop for Turn<'_> {
             queue.fail_unless_full(Error::LeaderPanicked);
             queue.is_led = false;
             drop(queue);
-            self.committer.turn_ended.notify_all();
+            self.committer.wake_all();
         }
     }
 }

@@ -74,7 +74,7 @@ impl Operation {
     pub fn of(op: Op) -> Operation {
         match op {
             Op::Append(_) | Op::Decoy(_) | Op::Batch { .. } => Operation::Append,
-            Op::Durable(_) | Op::Sync | Op::Wait => Operation::Sync,
+            Op::Durable(_) | Op::Sync | Op::Wait | Op::Prepare(_) => Operation::Sync,
             Op::Replay | Op::ReplayFrom(_) | Op::ReadTooEarly => Operation::Read,
             Op::Stream | Op::StreamFrom(_) | Op::Read(_) => Operation::Read,
             Op::Follow(_) => Operation::Tail,

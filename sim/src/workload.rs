@@ -146,6 +146,7 @@ impl Client<'_> {
             Op::Durable(len) => self.append_durable(Payload::plain(len), last),
             Op::Batch { count, len } => self.append_batch(count, len, last),
             Op::Sync => self.sync(),
+            Op::Prepare(kib) => self.prepare(kib),
             Op::Wait => self.wait(*last),
             Op::Replay => self.replay(None),
             Op::ReplayFrom(eighths) => self.replay(Some(self.place(eighths))),
@@ -389,6 +390,13 @@ impl Client<'_> {
         let target = self.model(|model| model.accepted);
         match self.call("sync", || self.wal.sync())? {
             Ok(()) => self.acknowledged(target),
+            Err(error) => self.after_error(&error),
+        }
+    }
+
+    fn prepare(&self, kib: u32) -> Result<Flow, Violation> {
+        match self.call("prepare", || self.wal.prepare(u64::from(kib) << 10))? {
+            Ok(()) => Ok(Flow::GoOn),
             Err(error) => self.after_error(&error),
         }
     }

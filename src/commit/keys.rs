@@ -7,6 +7,7 @@ use crate::crypto::{KeyId, KeyRing};
 use crate::error::{Error, Result};
 use crate::format::header::SegmentHeader;
 use crate::segment::catalog::{Entry, LogDir, Segment};
+use crate::segment::writer::Writer;
 
 impl Committer {
     /// Replaces the ring by what `change` makes of it, in a turn of its own.
@@ -34,8 +35,11 @@ impl Committer {
                 _ => {}
             }
         }
-        self.lead(queue, |writer| writer.replace_keys(ring))
-            .map(drop)
+        self.lead(
+            queue,
+            |writer| writer.replace_keys(ring),
+            |_, result| result,
+        )
     }
 
     /// Takes a key out of the ring that no segment needs; `false` when it is not in it.
@@ -55,7 +59,8 @@ impl Committer {
                 return in_use(entry.segment.path.clone());
             }
         }
-        self.lead(queue, |writer| writer.replace_keys(ring.without(key_id)))?;
+        let retire = |writer: &mut Writer| writer.replace_keys(ring.without(key_id));
+        self.lead(queue, retire, |_, result| result)?;
         Ok(true)
     }
 
@@ -98,7 +103,8 @@ impl Committer {
             }
             if queue.catalog.next_of(id).is_none() {
                 // So that there is one behind it, which says where it ends.
-                queue = self.lead(queue, |writer| writer.see_to_active())?;
+                self.lead(queue, Writer::see_to_active, |_, result| result)?;
+                queue = self.lock_open()?;
             }
             let entry = queue.catalog.entries().find(|entry| is_due(entry)).cloned();
             let next = queue.catalog.next_of(id).map(|next| next.segment.header);

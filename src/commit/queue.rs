@@ -23,7 +23,15 @@ pub(super) struct Queue {
     pub(super) low_water: Lsn,
     /// Where new readers begin: the mark that a truncation under way is about to make durable.
     pub(super) readable_from: Lsn,
+    /// What `pending` becomes when a leader takes it; `None` while the writer still has a frame that found
+    /// no space.
+    pub(super) free: Option<FrameBuffer>,
+    /// Records up to here are not pending any more: a leader has taken them.
+    pub(super) taken: Lsn,
+    /// The number of the turn under way, or of the last one.
+    pub(super) turn: u64,
     pub(super) is_led: bool,
+    pub(super) sleepers: Sleepers,
     pub(super) stage: Stage,
     pub(super) failed: Option<Arc<Error>>,
     pub(super) catalog: Catalog,
@@ -38,6 +46,15 @@ pub(super) struct Queue {
     pub(super) tails: BTreeMap<u64, Option<Lsn>>,
     /// How many there ever were: their numbers are not used twice.
     pub(super) tails_started: u64,
+}
+
+/// How many threads sleep until a turn has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sleepers {
+    /// A turn with an even number, or with an odd one.
+    pub(super) of_turn: [usize; 2],
+    /// Whichever turn.
+    pub(super) any: usize,
 }
 
 /// How far a close has come.
@@ -79,11 +96,19 @@ impl Queue {
         }
     }
 
+    /// Takes what is pending, for a leader, unless an earlier frame is to be written first.
+    pub(super) fn take_pending(&mut self) -> Option<FrameBuffer> {
+        let free = self.free.take()?;
+        self.taken = self.next_lsn.before();
+        Some(std::mem::replace(&mut self.pending, free))
+    }
+
     /// Takes over what the writer did in a turn.
-    pub(super) fn publish(&mut self, writer: &Writer) {
+    pub(super) fn publish(&mut self, writer: &mut Writer) {
         assert!(writer.durable() >= self.durable);
         assert!(writer.durable() < self.next_lsn);
         self.durable = writer.durable();
+        self.free = writer.unstage();
         self.stats = writer.stats();
         if let (Some((sealed, file_bytes)), Some(last)) = (writer.sealed(), self.catalog.last_mut())
             && last.segment.header.segment_id == sealed

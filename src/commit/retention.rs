@@ -8,6 +8,7 @@ use super::{Committer, QueueGuard};
 use crate::error::{Error, Result};
 use crate::format::holds::{HOLD_NAME_BYTES_MAX, HOLDS_MAX, Holds};
 use crate::segment::catalog::Entry;
+use crate::segment::writer::Writer;
 use crate::types::Lsn;
 
 impl Committer {
@@ -29,7 +30,8 @@ impl Committer {
         }
         let held = queue.holds.lowest().unwrap_or(lsn);
         if let Some(low_water) = queue.catalog.low_water_below(lsn.min(held)) {
-            queue = self.raise_low_water(queue, low_water)?;
+            self.raise_low_water(queue, low_water)?;
+            queue = self.queue.lock();
             doomed.extend(queue.catalog.take_below(low_water));
             let by_number = |entry: &Entry| entry.segment.header.segment_id;
             doomed.make_contiguous().sort_by_key(by_number);
@@ -39,29 +41,21 @@ impl Committer {
         remove(oldest, &mut doomed)
     }
 
-    fn raise_low_water<'a>(
-        &'a self,
-        mut queue: QueueGuard<'a>,
-        low_water: Lsn,
-    ) -> Result<QueueGuard<'a>> {
+    fn raise_low_water(&self, mut queue: QueueGuard<'_>, low_water: Lsn) -> Result<()> {
         if low_water <= queue.low_water {
             // Segments without records: the mark was beyond them already.
-            return Ok(queue);
+            return Ok(());
         }
         // Raised before the turn, so that no reader pins what is about to go.
         queue.readable_from = low_water;
-        let marked = self.lead(queue, |writer| writer.write_mark(low_water));
-        match marked {
-            Ok(mut queue) => {
-                queue.low_water = low_water;
-                Ok(queue)
+        let mark = |writer: &mut Writer| writer.write_mark(low_water);
+        self.lead(queue, mark, |queue, marked| {
+            match &marked {
+                Ok(()) => queue.low_water = low_water,
+                Err(_) => queue.readable_from = queue.low_water,
             }
-            Err(error) => {
-                let mut queue = self.queue.lock();
-                queue.readable_from = queue.low_water;
-                Err(error)
-            }
-        }
+            marked
+        })
     }
 
     /// Sets a hold, or moves it; it is durable on return, and so are all records before it.
@@ -109,9 +103,10 @@ impl Committer {
         }
         let holds = Arc::new(holds);
         let written = Arc::clone(&holds);
-        let mut queue = self.lead(queue, |writer| writer.write_holds(written))?;
-        queue.holds = holds;
-        Ok(())
+        let write = |writer: &mut Writer| writer.write_holds(written);
+        self.lead(queue, write, |queue, written| {
+            written.map(|()| queue.holds = holds)
+        })
     }
 
     pub(crate) fn holds(&self) -> Arc<Holds> {

@@ -49,6 +49,14 @@ impl FrameBuffer {
     pub fn with_capacity(body_bytes: usize) -> FrameBuffer {
         FrameBuffer {
             bytes: AlignedBytes::zeroed(FRAME_HEADER_BYTES + body_bytes),
+            ..FrameBuffer::without_memory()
+        }
+    }
+
+    /// An empty buffer that takes memory when something comes into it.
+    pub(crate) fn without_memory() -> FrameBuffer {
+        FrameBuffer {
+            bytes: AlignedBytes::empty(),
             sealed: AlignedBytes::empty(),
             len: FRAME_HEADER_BYTES,
             first_lsn: Lsn::ZERO,

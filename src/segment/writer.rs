@@ -169,6 +169,18 @@ impl Writer {
         self.stats
     }
 
+    /// Puts a frame where it is written next.
+    pub(crate) fn stage(&mut self, frame: FrameBuffer) {
+        assert!(self.staged.is_empty(), "one frame is staged at a time");
+        self.staged = frame;
+    }
+
+    /// Gives the buffer of the staged frame back, once that is written.
+    pub(crate) fn unstage(&mut self) -> Option<FrameBuffer> {
+        let is_written = self.staged.is_empty();
+        is_written.then(|| std::mem::replace(&mut self.staged, FrameBuffer::without_memory()))
+    }
+
     /// Writes the staged frame, in a new segment where the active one is full. Afterwards it is
     /// written, not durable.
     pub(crate) fn write_staged(&mut self) -> Result<()> {

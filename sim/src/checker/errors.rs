@@ -25,11 +25,12 @@ pub struct Excuses {
 }
 
 /// Calls that read nothing.
-const WRITERS: [&str; 6] = [
+const WRITERS: [&str; 7] = [
     "append",
     "append_batch",
     "append_durable",
     "sync",
+    "prepare",
     "wait_durable",
     "close",
 ];

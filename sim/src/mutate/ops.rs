@@ -65,6 +65,7 @@ fn change_number(op: &mut Op, stream: &mut Stream) {
         | Op::Truncate(eighths) => *eighths = stream.within(0, 8) as u32,
         Op::Read(count) => *count = stream.within(1, 9) as u32,
         Op::NoSpace(calls) => *calls = stream.within(1, 4) as u32,
+        Op::Prepare(kib) => *kib = stream.within(1, 9) as u32,
         Op::FillUp(blocks) => *blocks = stream.within(0, 3) as u32,
         Op::Rotate(key) => *key = stream.within(1, 4) as u32,
         Op::Sync

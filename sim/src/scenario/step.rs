@@ -22,6 +22,8 @@ pub enum Op {
     },
     /// Sync everything.
     Sync,
+    /// Prepare so many KiB ahead of the log's end.
+    Prepare(u32),
     /// Wait until the client's own last record is durable.
     Wait,
     /// Read everything.
@@ -80,6 +82,7 @@ impl fmt::Display for Op {
             Op::Durable(len) => write!(f, "durable {len}"),
             Op::Batch { count, len } => write!(f, "batch {count} {len}"),
             Op::Sync => f.write_str("sync"),
+            Op::Prepare(kib) => write!(f, "prepare {kib}"),
             Op::Wait => f.write_str("wait"),
             Op::Replay => f.write_str("replay"),
             Op::ReplayFrom(eighths) => write!(f, "replay-from {eighths}"),
@@ -122,6 +125,7 @@ impl FromStr for Op {
             ("durable", &[len]) => Op::Durable(len),
             ("batch", &[count, len]) if count > 0 => Op::Batch { count, len },
             ("sync", []) => Op::Sync,
+            ("prepare", &[kib]) => Op::Prepare(kib),
             ("wait", []) => Op::Wait,
             ("replay", []) => Op::Replay,
             ("replay-from", &[eighths @ 0..=8]) => Op::ReplayFrom(eighths),
@@ -280,6 +284,7 @@ mod tests {
             "append 0",
             "durable 70",
             "sync",
+            "prepare 9",
             "wait",
             "replay",
             "replay-from 8",

@@ -18,6 +18,8 @@ named_enum! {
         Decoy = "decoy",
         /// See [`Op::Sync`].
         Sync = "sync",
+        /// See [`Op::Prepare`].
+        Prepare = "prepare",
         /// See [`Op::Wait`].
         Wait = "wait",
         /// See [`Op::Replay`].
@@ -70,7 +72,7 @@ impl Verb {
             Verb::Batch | Verb::Stream => 6,
             Verb::Decoy => 5,
             Verb::Replay | Verb::ReplayFrom => 4,
-            Verb::Follow | Verb::Stop | Verb::MakeRoom => 3,
+            Verb::Follow | Verb::Stop | Verb::MakeRoom | Verb::Prepare => 3,
             Verb::NoSpace => 2,
             Verb::StreamFrom | Verb::Hold | Verb::Look => 2,
             Verb::TruncateTooFar | Verb::ReadTooEarly | Verb::SecondOpen => 2,
@@ -154,6 +156,7 @@ impl Verbs {
             },
             Verb::Decoy => Op::Decoy(stream.pick(&PREFIXES) + 512 * (eighths / 2)),
             Verb::Sync => Op::Sync,
+            Verb::Prepare => Op::Prepare(1 + eighths),
             Verb::Wait => Op::Wait,
             Verb::Replay => Op::Replay,
             Verb::ReplayFrom => Op::ReplayFrom(eighths),

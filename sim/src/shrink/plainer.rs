@@ -181,6 +181,7 @@ fn number_of(op: Op) -> Option<(u32, WithNumber)> {
         Op::Truncate(eighths) => Some((eighths, Op::Truncate)),
         Op::NoSpace(calls) => Some((calls, Op::NoSpace)),
         Op::FillUp(blocks) => Some((blocks, Op::FillUp)),
+        Op::Prepare(kib) => Some((kib, Op::Prepare)),
         _ => None,
     }
 }
