@@ -27,6 +27,7 @@ use crate::types::{Lsn, NewRecord, SegmentMeta};
 mod keys;
 mod queue;
 mod retention;
+mod turn;
 
 pub(crate) use queue::Snapshot;
 use queue::{Queue, Sleepers, Stage};
@@ -97,7 +98,7 @@ impl Committer {
             queue = match queue.is_led {
                 true => self.sleep(queue),
                 false => {
-                    self.lead(queue, Writer::write_staged, |_, result| result)?;
+                    self.lead(queue, Writer::write_staged, |_| {})?;
                     self.queue.lock()
                 }
             };
@@ -146,7 +147,7 @@ impl Committer {
                 is_more = writer.prepare_piece(bytes)?;
                 Ok(())
             };
-            self.lead(queue, prepare, |_, result| result)?;
+            self.lead(queue, prepare, |_| {})?;
         }
         Ok(())
     }
@@ -170,56 +171,11 @@ impl Committer {
                 continue;
             }
             queue.check_open()?;
-            let seen = self.lead(queue, Writer::write_and_sync, |queue, result| {
-                match (result, queue.durable >= target) {
-                    // Those whose records were written before the disk was full are not concerned.
-                    (Ok(()) | Err(Error::Full { .. }), true) => Some(queue.check_failed()),
-                    (Ok(()), false) => None,
-                    (Err(error), _) => Some(Err(error)),
-                }
-            });
-            match seen {
+            match self.lead_commit(queue, target) {
                 Some(result) => return result,
                 None => queue = self.queue.lock(),
             }
         }
-    }
-
-    /// Sleeps until a turn has ended, or something else that everybody has to know has happened.
-    fn sleep<'a>(&'a self, mut queue: QueueGuard<'a>) -> QueueGuard<'a> {
-        queue.sleepers.any += 1;
-        queue = self.any_turn_ended.wait(queue);
-        queue.sleepers.any -= 1;
-        queue
-    }
-
-    /// Sleeps until this turn has ended, or it may have to be led.
-    fn sleep_until<'a>(&'a self, mut queue: QueueGuard<'a>, turn: u64) -> QueueGuard<'a> {
-        let side = (turn % 2) as usize;
-        queue.sleepers.of_turn[side] += 1;
-        queue = self.turn_ended[side].wait(queue);
-        queue.sleepers.of_turn[side] -= 1;
-        queue
-    }
-
-    /// Wakes whom the end of a turn concerns: first who is to lead the next one, so that the disk need not wait
-    /// for all the others. The lock is let go before, so that nobody wakes only to wait for it.
-    fn wake_after(&self, turn: u64, sleepers: Sleepers) {
-        let (this, next) = ((turn % 2) as usize, (turn % 2) as usize ^ 1);
-        if sleepers.of_turn[next] > 0 {
-            self.turn_ended[next].notify_one();
-        }
-        if sleepers.of_turn[this] > 0 {
-            self.turn_ended[this].notify_all();
-        }
-        if sleepers.any > 0 {
-            self.any_turn_ended.notify_all();
-        }
-    }
-
-    fn wake_all(&self) {
-        self.turn_ended.iter().for_each(Condvar::notify_all);
-        self.any_turn_ended.notify_all();
     }
 
     /// The queue of a log that is open, once it is known whether it is.
@@ -243,52 +199,6 @@ impl Committer {
         }
         queue.check_open()?;
         Ok(queue)
-    }
-
-    /// Takes a turn as the leader: stages the pending frame, does `work` without the lock, publishes
-    /// the outcome, lets `seen` see it before anybody else does, and wakes whom it concerns.
-    fn lead<T>(
-        &self,
-        mut queue: QueueGuard<'_>,
-        work: impl FnOnce(&mut Writer) -> Result<()>,
-        seen: impl FnOnce(&mut Queue, Result<()>) -> T,
-    ) -> T {
-        assert!(!queue.is_led, "there is one leader at a time");
-        queue.is_led = true;
-        queue.turn += 1;
-        let frame = queue.take_pending();
-        drop(queue);
-        let mut turn = Turn {
-            committer: self,
-            is_over: false,
-        };
-        let mut writer = self.writer.lock();
-        if let Some(frame) = frame {
-            writer.stage(frame);
-        }
-
-        let result = work(&mut writer);
-        // Told here, where no lock that others need is held.
-        match &result {
-            Ok(()) => {}
-            Err(error @ Error::Full { .. }) => tracing::warn!(%error, "no space"),
-            Err(error) => tracing::error!(%error, "the log is poisoned"),
-        }
-
-        let mut queue = self.queue.lock();
-        queue.publish(&mut writer);
-        queue.is_led = false;
-        turn.is_over = true;
-        drop(writer);
-        let result = result.map_err(|error| queue.fail_unless_full(error));
-        let seen = seen(&mut queue, result);
-        let (turn, sleepers, has_failed) = (queue.turn, queue.sleepers, queue.failed.is_some());
-        drop(queue);
-        match has_failed {
-            true => self.wake_all(),
-            false => self.wake_after(turn, sleepers),
-        }
-        seen
     }
 
     /// Waits until nobody leads.
@@ -321,11 +231,11 @@ impl Committer {
             queue = self.until_unled(queue)?;
             // More than one turn where an earlier one left its frame staged for want of space.
             if queue.durable >= target {
-                self.lead(queue, Writer::start_to_seal, |_, result| result)?;
+                self.lead(queue, Writer::start_to_seal, |_| {})?;
                 queue = self.until_unled(self.queue.lock())?;
-                return self.lead(queue, Writer::seal, |_, result| result);
+                return self.lead(queue, Writer::seal, |_| {});
             }
-            self.lead(queue, Writer::write_and_sync, |_, result| result)?;
+            self.lead(queue, Writer::write_and_sync, |_| {})?;
             queue = self.queue.lock();
         }
     }
@@ -461,24 +371,5 @@ fn checked_bytes(records: &[NewRecord<'_>]) -> Result<usize> {
             max: BATCH_BYTES_MAX,
         }),
         _ => Ok(bytes),
-    }
-}
-
-/// A leader's turn. One that ends in a panic fails the log: its waiters must not wait for ever.
-struct Turn<'a> {
-    committer: &'a Committer,
-    is_over: bool,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            tracing::error!("the log is poisoned: its leader panicked");
-            let mut queue = self.committer.queue.lock();
-            queue.fail_unless_full(Error::LeaderPanicked);
-            queue.is_led = false;
-            drop(queue);
-            self.committer.wake_all();
-        }
     }
 }

@@ -80,7 +80,7 @@ pub use rotation::Reencrypted;
 pub use salvage::{Salvaged, salvage, salvage_in};
 pub use stats::{Histogram, WalStats};
 pub use types::{
-    Hold, Lsn, NewRecord, RecordHeader, RecordType, SegmentMeta, TenantId, TruncateResult,
-    VShardId, WalRecord,
+    BorrowedRecord, Hold, Lsn, NewRecord, RecordHeader, RecordType, SegmentMeta, TenantId,
+    TruncateResult, VShardId, WalRecord,
 };
 pub use verify::{Finding, Report, Verdict, verify, verify_in};

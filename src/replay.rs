@@ -5,6 +5,7 @@
 //! memory, whatever the log's length, and pins its segments: none is deleted under it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::commit::Snapshot;
@@ -15,7 +16,7 @@ use crate::segment::catalog::{Catalog, Entry, LogDir};
 use crate::segment::chain::live_chain;
 use crate::segment::reader::{ENDS_EARLY, FrameReader, Stop};
 use crate::segment::tail::Tail;
-use crate::types::{Lsn, RecordType, WalRecord};
+use crate::types::{BorrowedRecord, Lsn, RecordHeader, RecordType, WalRecord};
 
 /// An iterator over the durable records of a log, from [`crate::WalManager::reader`].
 ///
@@ -140,7 +141,30 @@ impl WalReader {
         }
     }
 
-    fn read_next(&mut self) -> Result<Option<WalRecord>> {
+    /// The next record, with its payload where it was read: valid until the next call, and copied by nobody. The
+    /// iterator's records are the same, each with a copy of its own.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::UnknownType`], [`Error::Io`]; the reader has ended then.
+    pub fn next_borrowed(&mut self) -> Result<Option<BorrowedRecord<'_>>> {
+        match self.advance() {
+            Ok(None) => Ok(None),
+            Ok(Some((header, place))) => {
+                let (frame, _) = self.frame.as_ref().expect("the record is from a frame");
+                let segment = self.segment.as_ref().expect("a frame is from a segment");
+                let payload = &segment.body(frame)[place];
+                Ok(Some(BorrowedRecord { header, payload }))
+            }
+            Err(error) => {
+                self.until = Lsn::ZERO;
+                self.frame = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Goes to the next wanted record; its payload is at this place of the body of the frame at hand.
+    fn advance(&mut self) -> Result<Option<(RecordHeader, Range<usize>)>> {
         loop {
             if let Some(record) = self.next_in_frame()? {
                 return Ok(Some(record));
@@ -153,23 +177,20 @@ impl WalReader {
     }
 
     /// The next wanted record of the frame at hand.
-    fn next_in_frame(&mut self) -> Result<Option<WalRecord>> {
+    fn next_in_frame(&mut self) -> Result<Option<(RecordHeader, Range<usize>)>> {
         let Some((frame, records)) = self.frame.as_mut() else {
             return Ok(None);
         };
         let segment = self.segment.as_ref().expect("a frame is from a segment");
         let body = segment.body(frame);
-        while let Some((header, payload)) = records.next(body) {
+        while let Some((header, place)) = records.next_place(body) {
             self.last = Lsn::new(header.lsn);
             if self.last < self.from || header.record_type == FILLER {
                 continue;
             }
             let is_known = RecordType::from_number(header.record_type).is_some();
             if is_known || self.unknown == Unknown::Show {
-                return Ok(Some(WalRecord {
-                    header,
-                    payload: payload.to_vec(),
-                }));
+                return Ok(Some((header, place)));
             }
             if RecordType::is_required(header.record_type) {
                 return Err(Error::UnknownType {
@@ -242,11 +263,7 @@ impl Iterator for WalReader {
     type Item = Result<WalRecord>;
 
     fn next(&mut self) -> Option<Result<WalRecord>> {
-        let record = self.read_next();
-        if record.is_err() {
-            self.until = Lsn::ZERO;
-            self.frame = None;
-        }
-        record.transpose()
+        let record = self.next_borrowed().transpose()?;
+        Some(record.map(|record| record.to_record()))
     }
 }

@@ -152,6 +152,25 @@ pub struct WalRecord {
     pub payload: Vec<u8>,
 }
 
+/// A record whose payload is still where it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BorrowedRecord<'a> {
+    /// Type, LSN, tenant and shard.
+    pub header: RecordHeader,
+    /// The bytes that were appended.
+    pub payload: &'a [u8],
+}
+
+impl BorrowedRecord<'_> {
+    /// The same with bytes of its own.
+    pub fn to_record(self) -> WalRecord {
+        WalRecord {
+            header: self.header,
+            payload: self.payload.to_vec(),
+        }
+    }
+}
+
 /// A segment file, for monitoring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentMeta {

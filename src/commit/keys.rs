@@ -35,11 +35,7 @@ impl Committer {
                 _ => {}
             }
         }
-        self.lead(
-            queue,
-            |writer| writer.replace_keys(ring),
-            |_, result| result,
-        )
+        self.lead(queue, |writer| writer.replace_keys(ring), |_| {})
     }
 
     /// Takes a key out of the ring that no segment needs; `false` when it is not in it.
@@ -60,7 +56,7 @@ impl Committer {
             }
         }
         let retire = |writer: &mut Writer| writer.replace_keys(ring.without(key_id));
-        self.lead(queue, retire, |_, result| result)?;
+        self.lead(queue, retire, |_| {})?;
         Ok(true)
     }
 
@@ -103,7 +99,7 @@ impl Committer {
             }
             if queue.catalog.next_of(id).is_none() {
                 // So that there is one behind it, which says where it ends.
-                self.lead(queue, Writer::see_to_active, |_, result| result)?;
+                self.lead(queue, Writer::see_to_active, |_| {})?;
                 queue = self.lock_open()?;
             }
             let entry = queue.catalog.entries().find(|entry| is_due(entry)).cloned();

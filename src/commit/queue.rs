@@ -96,8 +96,14 @@ impl Queue {
         }
     }
 
-    /// Takes what is pending, for a leader, unless an earlier frame is to be written first.
-    pub(super) fn take_pending(&mut self) -> Option<FrameBuffer> {
+    /// How many threads wait for the turn behind the present one.
+    pub(super) fn waiting_for_next(&self) -> usize {
+        self.sleepers.of_turn[((self.turn + 1) % 2) as usize]
+    }
+
+    /// Begins a turn: takes what is pending, unless an earlier frame is to be written first.
+    pub(super) fn begin_turn(&mut self) -> Option<FrameBuffer> {
+        self.turn += 1;
         let free = self.free.take()?;
         self.taken = self.next_lsn.before();
         Some(std::mem::replace(&mut self.pending, free))

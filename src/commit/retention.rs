@@ -49,13 +49,12 @@ impl Committer {
         // Raised before the turn, so that no reader pins what is about to go.
         queue.readable_from = low_water;
         let mark = |writer: &mut Writer| writer.write_mark(low_water);
-        self.lead(queue, mark, |queue, marked| {
-            match &marked {
-                Ok(()) => queue.low_water = low_water,
-                Err(_) => queue.readable_from = queue.low_water,
-            }
-            marked
-        })
+        let marked = self.lead(queue, mark, |queue| queue.low_water = low_water);
+        if marked.is_err() {
+            let mut queue = self.queue.lock();
+            queue.readable_from = queue.low_water;
+        }
+        marked
     }
 
     /// Sets a hold, or moves it; it is durable on return, and so are all records before it.
@@ -104,9 +103,7 @@ impl Committer {
         let holds = Arc::new(holds);
         let written = Arc::clone(&holds);
         let write = |writer: &mut Writer| writer.write_holds(written);
-        self.lead(queue, write, |queue, written| {
-            written.map(|()| queue.holds = holds)
-        })
+        self.lead(queue, write, |queue| queue.holds = holds)
     }
 
     pub(crate) fn holds(&self) -> Arc<Holds> {

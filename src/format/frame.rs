@@ -5,6 +5,8 @@
 //! covers the offset: a frame's image elsewhere (in a payload, in another segment, at another
 //! offset) is no frame.
 
+use std::ops::Range;
+
 use super::header::SegmentHeader;
 use super::holds::Holds;
 use super::{NUMBER_LIMIT, PAYLOAD_BYTES_MAX, u16_at, u32_at, u64_at};
@@ -290,6 +292,15 @@ impl Records {
     /// # Panics
     /// When `body` is not from [`FrameHeader::open_body`].
     pub fn next<'a>(&mut self, body: &'a [u8]) -> Option<(RecordHeader, &'a [u8])> {
+        let (header, place) = self.next_place(body)?;
+        Some((header, &body[place]))
+    }
+
+    /// The same, with the place of the payload in the body.
+    ///
+    /// # Panics
+    /// As [`Records::next`].
+    pub fn next_place(&mut self, body: &[u8]) -> Option<(RecordHeader, Range<usize>)> {
         self.left = self.left.checked_sub(1)?;
         let entry = &body[self.at..];
         let header = RecordHeader {
@@ -298,10 +309,10 @@ impl Records {
             tenant_id: u32_at(entry, 4),
             vshard_id: u16_at(entry, 2),
         };
-        let payload = &entry[ENTRY_HEADER_BYTES..ENTRY_HEADER_BYTES + u32_at(entry, 8) as usize];
-        self.at += ENTRY_HEADER_BYTES + payload.len();
+        let start = self.at + ENTRY_HEADER_BYTES;
+        self.at = start + u32_at(entry, 8) as usize;
         self.next_lsn = self.next_lsn.next();
-        Some((header, payload))
+        Some((header, start..self.at))
     }
 }
 
