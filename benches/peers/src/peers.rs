@@ -1,0 +1,30 @@
+//! The rows of the table, in their order.
+
+use crate::peer::Peer;
+
+mod commitlog;
+mod fjall;
+mod okaywal;
+mod raft_engine;
+mod raw;
+#[cfg(feature = "rocksdb")]
+mod rocksdb;
+mod seawall;
+mod sqlite;
+mod walrus;
+
+/// All that were built in.
+pub const ALL: &[&dyn Peer] = &[
+    &raw::Raw::BUFFERED,
+    &raw::Raw::DIRECT,
+    &seawall::Seawall { is_direct: false },
+    &seawall::Seawall { is_direct: true },
+    &okaywal::OkayWal,
+    &raft_engine::RaftEngine,
+    &fjall::Fjall,
+    &walrus::Walrus,
+    &commitlog::Commitlog,
+    #[cfg(feature = "rocksdb")]
+    &rocksdb::RocksDb,
+    &sqlite::Sqlite,
+];
