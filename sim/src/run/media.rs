@@ -7,6 +7,8 @@
 use std::path::PathBuf;
 
 use seawall::Error;
+use seawall::format::frame::FRAME_HEADER_BYTES;
+use seawall::format::header::SegmentHeader;
 
 use super::Runner;
 use super::probe::is_same;
@@ -58,7 +60,7 @@ impl Runner<'_> {
             let first = incidents.iter().map(at_risk).min().unwrap_or(u64::MAX);
             let vouched = match before.is_evicted(disk) {
                 true => 0,
-                false => vouched(&before.image, incidents),
+                false => vouched(&before.image, &hidden(incidents, before.incidents)),
             };
             let unreadable = incidents
                 .iter()
@@ -192,13 +194,23 @@ fn first_at_risk(incident: &Incident, sure: u64) -> u64 {
     hit.map_or(u64::MAX, |frame| frame.header.first_lsn.as_u64())
 }
 
+/// A place that an open may not have seen as it was before: in which segment, from here, up to here.
+type Hidden = (SegmentHeader, (u64, u64));
+
+/// Where a read came from another place, and where a bit flipped while the log was opened, after
+/// the first `known` incidents: mostly nobody had read there yet.
+fn hidden(incidents: &[Incident], known: usize) -> Vec<Hidden> {
+    let numbered = incidents.iter().enumerate();
+    let hiding = numbered.filter(|(index, one)| {
+        one.is_transient() || (*index >= known && one.fault == Fault::BitRot)
+    });
+    let hidden = hiding.map(|(_, one)| Some((segment_before(one)?.header, one.range)));
+    hidden.flatten().collect()
+}
+
 /// The highest LSN that anything on the disk says was durable. A promise is true wherever it stands,
 /// but it binds only who could read it.
-fn vouched(image: &Image, incidents: &[Incident]) -> u64 {
-    let misread = incidents.iter().filter(|one| one.is_transient());
-    let misread: Vec<_> = misread
-        .filter_map(|one| Some((segment_before(one)?.header, one.range)))
-        .collect();
+fn vouched(image: &Image, hidden: &[Hidden]) -> u64 {
     let files = image.entries.iter();
     let segments = files.filter_map(|(path, entry)| match entry {
         Entry::File(bytes) => Segment::of(path.into(), bytes.clone()),
@@ -207,8 +219,9 @@ fn vouched(image: &Image, incidents: &[Incident]) -> u64 {
     let promises = segments.flat_map(|segment| {
         let header = segment.header;
         let is_seen = |offset: usize| {
-            let mut here = misread.iter().filter(|(its, _)| *its == header);
-            here.all(|(_, (from, to))| !(*from..*to).contains(&(offset as u64)))
+            let (start, end) = (offset as u64, (offset + FRAME_HEADER_BYTES) as u64);
+            let mut here = hidden.iter().filter(|(its, _)| *its == header);
+            here.all(|(_, (from, to))| *to <= start || end <= *from)
         };
         let frames = segment.frames.iter().filter(|frame| is_seen(frame.offset));
         let mut promises: Vec<_> = frames.map(|frame| frame.header.durable_lsn).collect();
@@ -221,4 +234,78 @@ fn vouched(image: &Image, incidents: &[Incident]) -> u64 {
 /// The segment that a file was before something happened to it.
 fn segment_before(incident: &Incident) -> Option<Segment> {
     Segment::parse(PathBuf::new(), incident.before.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use seawall::Lsn;
+    use seawall::format::buffer::{FrameBuffer, Place};
+    use seawall::format::frame::FrameKind;
+    use seawall::format::header::{HEADER_BYTES, Previous};
+
+    use super::*;
+    use crate::disk::Ino;
+
+    const FOOTER_AT: u64 = HEADER_BYTES as u64;
+
+    /// A segment that ends with a footer, and that promises the first five records there only.
+    fn segment() -> Vec<u8> {
+        let header = SegmentHeader {
+            log_id: Default::default(),
+            segment_id: 1,
+            first_lsn: Lsn::new(1),
+            durable_lsn: Lsn::ZERO,
+            durable_end: FOOTER_AT,
+            low_water_lsn: Lsn::new(1),
+            previous: Previous::default(),
+            block_bytes: 512,
+            salt: [7; 16],
+            key_id: None,
+            key_check: [0; 16],
+            original: None,
+            required: Default::default(),
+        };
+        let place = Place {
+            segment: &header,
+            offset: FOOTER_AT,
+            last_lsn: Lsn::new(5),
+            durable_lsn: Lsn::new(5),
+            durable_end: FOOTER_AT,
+            low_water_lsn: Lsn::new(1),
+        };
+        let mut bytes = header.encode().to_vec();
+        let mut footer = FrameBuffer::with_capacity(0);
+        bytes.extend(footer.encode_bare(FrameKind::Footer, &[], &place, None));
+        bytes
+    }
+
+    fn binds_after(fault: Fault, class: FaultClass, offset: u64, known: usize) -> bool {
+        let path = "/data/log/seg-0000000001-00000000000000000001.wal".to_string();
+        let mut image = Image::default();
+        image.entries.insert(path, Entry::File(segment()));
+        let incident = Incident {
+            fault,
+            class,
+            ino: Ino(0),
+            range: (offset, offset + 1),
+            before: segment(),
+            is_judged: false,
+        };
+        vouched(&image, &hidden(&[incident], known)) == 5
+    }
+
+    #[test]
+    fn a_promise_that_rots_while_the_log_is_opened_binds_nobody() {
+        let rots = |offset, known| binds_after(Fault::BitRot, FaultClass::Rot, offset, known);
+        let end = FOOTER_AT + FRAME_HEADER_BYTES as u64;
+        assert!(!rots(FOOTER_AT, 0));
+        assert!(!rots(end - 1, 0));
+        // Beside it, or before: what is there now was there to be read.
+        assert!(rots(FOOTER_AT - 1, 0));
+        assert!(rots(end, 0));
+        assert!(rots(FOOTER_AT, 1));
+        // Who can't read it does not take it for nothing.
+        let unread = binds_after(Fault::LatentSector, FaultClass::Rot, FOOTER_AT, 0);
+        assert!(unread);
+    }
 }
