@@ -250,6 +250,16 @@ fn what_left_the_cache_is_forgotten_with_its_error() {
     assert!((1..20).contains(&forgotten), "{forgotten} of 20");
 }
 
+#[test]
+fn nobody_hears_of_what_was_hushed() {
+    let (vfs, file) = after_failed_writeback();
+    drop(file);
+    vfs.with_disk(Disk::hush_failures);
+    let file = vfs.open(path("/a"), WRITE).unwrap();
+    assert!(file.sync_data().is_ok());
+    assert_eq!(read(&file), [2; 40_960], "what readers saw stays");
+}
+
 /// Writes while a sync of the file is on its way.
 #[derive(Default)]
 struct Overtaker {

@@ -55,6 +55,7 @@ impl World {
         });
         disk.refuse_space(0);
         disk.make_room();
+        disk.hush_failures();
         // Without faults nothing is drawn from it but the order of names in a listing.
         let faults = self.choices.aside().stream(Purpose::Faults, 0);
         Fork {
