@@ -175,21 +175,21 @@ named_enum! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Place(pub u16);
 
-/// What happened at one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What happened at one place. Faults are rare: most places have met none.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct AtPlace {
     calls: [u64; CallKind::COUNT],
-    faults: [u64; Fault::COUNT],
+    faults: Option<Box<FaultCounts>>,
     power_cuts_lossy: u64,
 }
 
-impl Default for AtPlace {
-    fn default() -> AtPlace {
-        AtPlace {
-            calls: [0; CallKind::COUNT],
-            faults: [0; Fault::COUNT],
-            power_cuts_lossy: 0,
-        }
+/// How often each fault fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct FaultCounts([u64; Fault::COUNT]);
+
+impl Default for FaultCounts {
+    fn default() -> FaultCounts {
+        FaultCounts([0; Fault::COUNT])
     }
 }
 
@@ -197,8 +197,12 @@ impl Default for AtPlace {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Counts {
     place: Place,
-    /// By the number of the place.
-    places: Vec<AtPlace>,
+    /// By the number of the place; there are hundreds, of which one run sees a few.
+    places: Vec<Option<Box<AtPlace>>>,
+    /// The sums over all places.
+    calls: [u64; CallKind::COUNT],
+    faults: FaultCounts,
+    power_cuts_lossy: u64,
     /// A fault that does not happen: a canary.
     muted: Option<Fault>,
     strategies: [u64; Strategy::COUNT],
@@ -211,12 +215,12 @@ pub struct Counts {
 impl Counts {
     /// How often this kind of call was made.
     pub fn calls(&self, kind: CallKind) -> u64 {
-        self.places.iter().map(|at| at.calls[kind as usize]).sum()
+        self.calls[kind as usize]
     }
 
     /// How many calls were made.
     pub fn all_calls(&self) -> u64 {
-        self.places.iter().flat_map(|at| &at.calls).sum()
+        self.calls.iter().sum()
     }
 
     /// How often this kind of call was made at a place.
@@ -226,24 +230,26 @@ impl Counts {
 
     /// How often this fault fired.
     pub fn faults(&self, fault: Fault) -> u64 {
-        self.places.iter().map(|at| at.faults[fault as usize]).sum()
+        self.faults.0[fault as usize]
     }
 
     /// How often this fault fired at a place.
     pub fn faults_at(&self, place: Place, fault: Fault) -> u64 {
-        self.at(place).map_or(0, |at| at.faults[fault as usize])
+        let fired = self.at(place).and_then(|at| at.faults.as_deref());
+        fired.map_or(0, |fired| fired.0[fault as usize])
     }
 
     /// Which faults fired at a place.
     pub fn all_faults_at(&self, place: Place) -> impl Iterator<Item = Fault> {
-        let fired = self.at(place).into_iter().flat_map(|at| &at.faults);
-        let numbered = Fault::ALL.iter().zip(fired);
+        let fired = self.at(place).and_then(|at| at.faults.as_deref());
+        let counts = fired.into_iter().flat_map(|fired| &fired.0);
+        let numbered = Fault::ALL.iter().zip(counts);
         numbered.filter_map(|(&fault, &count)| (count > 0).then_some(fault))
     }
 
     /// Power cuts that lost a pending write, length or change of a name.
     pub fn power_cuts_lossy(&self) -> u64 {
-        self.places.iter().map(|at| at.power_cuts_lossy).sum()
+        self.power_cuts_lossy
     }
 
     /// Those of them that came at a place.
@@ -265,12 +271,21 @@ impl Counts {
             }
         }
         let places = self.places.len().max(other.places.len());
-        self.places.resize_with(places, AtPlace::default);
+        self.places.resize_with(places, || None);
         for (into, from) in self.places.iter_mut().zip(&other.places) {
+            let Some(from) = from else {
+                continue;
+            };
+            let into = into.get_or_insert_default();
             sum(&mut into.calls, &from.calls);
-            sum(&mut into.faults, &from.faults);
+            if let Some(fired) = &from.faults {
+                sum(&mut into.faults.get_or_insert_default().0, &fired.0);
+            }
             into.power_cuts_lossy += from.power_cuts_lossy;
         }
+        sum(&mut self.calls, &other.calls);
+        sum(&mut self.faults.0, &other.faults.0);
+        self.power_cuts_lossy += other.power_cuts_lossy;
         sum(&mut self.strategies, &other.strategies);
         self.kills += other.kills;
         self.power_cuts += other.power_cuts;
@@ -278,6 +293,7 @@ impl Counts {
 
     pub(super) fn call(&mut self, kind: CallKind) {
         self.here().calls[kind as usize] += 1;
+        self.calls[kind as usize] += 1;
     }
 
     /// From now on everything happens at this place.
@@ -296,7 +312,8 @@ impl Counts {
     pub(super) fn fire(&mut self, fault: Fault) -> bool {
         let fires = self.muted != Some(fault);
         if fires {
-            self.here().faults[fault as usize] += 1;
+            self.here().faults.get_or_insert_default().0[fault as usize] += 1;
+            self.faults.0[fault as usize] += 1;
         }
         fires
     }
@@ -305,17 +322,18 @@ impl Counts {
         self.strategies[strategy as usize] += 1;
         self.power_cuts += 1;
         self.here().power_cuts_lossy += u64::from(lossy);
+        self.power_cuts_lossy += u64::from(lossy);
     }
 
     fn at(&self, place: Place) -> Option<&AtPlace> {
-        self.places.get(usize::from(place.0))
+        self.places.get(usize::from(place.0))?.as_deref()
     }
 
     fn here(&mut self) -> &mut AtPlace {
         let index = usize::from(self.place.0);
         if self.places.len() <= index {
-            self.places.resize_with(index + 1, AtPlace::default);
+            self.places.resize_with(index + 1, || None);
         }
-        &mut self.places[index]
+        self.places[index].get_or_insert_default()
     }
 }
