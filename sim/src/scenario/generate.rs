@@ -18,6 +18,11 @@ use super::step::{Counted, CrashPoint, End, How, Op, Phase};
 use super::verbs::Verbs;
 use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
 
+/// How often the stacks that a crash freezes are unwound. What they own is only so given back, and
+/// over a million seeds that is many gigabytes; a destructor makes no call that has an effect then.
+/// Dropped stacks are the other way to the same end: a few lives go it.
+const UNWOUND: Ratio = Ratio::new(1023, 1024);
+
 /// How large the workload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -179,7 +184,7 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
         end: draw_end(stream, ops as u64),
         policy: draw_policy(stream),
         spurious: maybe(stream, 1, 5, 20),
-        unwind: stream.happens(Ratio::new(1, 16)),
+        unwind: stream.happens(UNWOUND),
         calm: stream.happens(Ratio::new(1, 4)),
         log: draw_shape(stream, is_production),
         key: None,
