@@ -4,6 +4,10 @@ mod cli;
 
 use clap::Parser;
 
+/// Runs allocate little and often, and on all threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::Cli::parse().run()
 }
