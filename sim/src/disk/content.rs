@@ -1,12 +1,15 @@
 //! The bytes of a file: a prefix in memory, and zeros from there to the length.
 //!
 //! So a file that was only extended costs nothing, however long it is. Holes inside the
-//! prefix are stored as zeros.
+//! prefix are stored as zeros. Clones share the prefix until one of them is changed: what readers see
+//! and what is durable after a power cut, a disk and its forks and snapshots.
+
+use std::sync::Arc;
 
 /// The bytes of a file. `bytes` is never longer than `len`; what lies between is zeros.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     len: u64,
 }
 
@@ -42,13 +45,14 @@ impl Content {
     pub(super) fn put(&mut self, offset: u64, data: &[u8]) {
         let start = offset as usize;
         let end = start + data.len();
-        if start == self.bytes.len() {
-            self.bytes.extend_from_slice(data);
+        let bytes = Arc::make_mut(&mut self.bytes);
+        if start == bytes.len() {
+            bytes.extend_from_slice(data);
         } else {
-            if end > self.bytes.len() {
-                self.bytes.resize(end, 0);
+            if end > bytes.len() {
+                bytes.resize(end, 0);
             }
-            self.bytes[start..end].copy_from_slice(data);
+            bytes[start..end].copy_from_slice(data);
         }
         self.len = self.len.max(end as u64);
     }
@@ -59,14 +63,14 @@ impl Content {
         let from = from.min(stored) as usize;
         let to = to.min(stored) as usize;
         if from < to {
-            self.bytes[from..to].fill(0);
+            Arc::make_mut(&mut self.bytes)[from..to].fill(0);
         }
     }
 
     /// Sets the length: cuts what is behind it, or adds zeros.
     pub(super) fn set_len(&mut self, len: u64) {
         if len < self.bytes.len() as u64 {
-            self.bytes.truncate(len as usize);
+            Arc::make_mut(&mut self.bytes).truncate(len as usize);
         }
         self.len = len;
         assert!(self.bytes.len() as u64 <= self.len);
@@ -74,22 +78,27 @@ impl Content {
 
     /// Flips bits of a stored byte.
     pub(super) fn flip(&mut self, offset: u64, mask: u8) {
-        self.bytes[offset as usize] ^= mask;
+        Arc::make_mut(&mut self.bytes)[offset as usize] ^= mask;
     }
 
     /// Whether it reads as these bytes.
     pub(super) fn equals(&self, bytes: &[u8]) -> bool {
         let (stored, zeros) = bytes.split_at(self.bytes.len().min(bytes.len()));
         self.len == bytes.len() as u64
-            && self.bytes == stored
+            && *self.bytes == stored
             && zeros.iter().all(|&byte| byte == 0)
     }
 
     /// Whether both read the same.
     pub(super) fn reads_as(&self, other: &Content) -> bool {
         let common = self.bytes.len().min(other.bytes.len());
+        let is_shared = Arc::ptr_eq(&self.bytes, &other.bytes);
         self.len == other.len
-            && self.bytes[..common] == other.bytes[..common]
+            && (is_shared || self.has_same_bytes(other, common))
+    }
+
+    fn has_same_bytes(&self, other: &Content, common: usize) -> bool {
+        self.bytes[..common] == other.bytes[..common]
             && self.bytes[common..].iter().all(|&byte| byte == 0)
             && other.bytes[common..].iter().all(|&byte| byte == 0)
     }
