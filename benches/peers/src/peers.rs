@@ -17,8 +17,9 @@ mod walrus;
 pub const ALL: &[&dyn Peer] = &[
     &raw::Raw::BUFFERED,
     &raw::Raw::DIRECT,
-    &seawall::Seawall { is_direct: false },
-    &seawall::Seawall { is_direct: true },
+    &seawall::Seawall::Buffered,
+    &seawall::Seawall::Direct,
+    &seawall::Seawall::Prepared,
     &okaywal::OkayWal,
     &raft_engine::RaftEngine,
     &fjall::Fjall,

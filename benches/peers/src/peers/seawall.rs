@@ -1,38 +1,72 @@
-//! seawall itself, buffered and with direct I/O.
+//! seawall itself: buffered, with direct I/O, and with direct I/O in space that was prepared.
 
 use anyhow::Result;
-use seawall::{TenantId, VShardId, WalManager};
+use seawall::env::Env;
+use seawall::{KeyRing, TenantId, VShardId, WalConfig, WalEncryptionKey, WalManager};
 
 use crate::peer::{Log, Peer, Setup, SharedVerifier};
 
-/// Default sizes.
-pub struct Seawall {
-    /// Direct I/O.
-    pub is_direct: bool,
+/// How the log is opened.
+#[derive(PartialEq, Eq)]
+pub enum Seawall {
+    /// As it comes.
+    Buffered,
+    /// With direct I/O.
+    Direct,
+    /// With direct I/O, in one segment whose space [`WalManager::prepare`] has made, as the floor's file.
+    Prepared,
 }
+
+/// As much as the floor prepares where not all records are wanted later.
+const PREPARED_BYTES: u64 = 256 << 20;
 
 impl Seawall {
     fn manager(&self, setup: &Setup) -> Result<WalManager> {
-        let dir = setup.path("wal");
-        Ok(match &setup.key {
-            Some(key) => WalManager::open_encrypted(&dir, self.is_direct, key)?,
-            None => WalManager::open(&dir, self.is_direct)?,
-        })
+        let segment_target_size = match self {
+            Seawall::Prepared => self.room(setup),
+            Seawall::Buffered | Seawall::Direct => 0,
+        };
+        let config = WalConfig {
+            use_direct_io: *self != Seawall::Buffered,
+            segment_target_size,
+            ..WalConfig::default()
+        };
+        let key = setup.key.as_ref();
+        let key = key
+            .map(|path| WalEncryptionKey::from_file(path))
+            .transpose()?;
+        let env = Env::os();
+        Ok(WalManager::open_in(
+            env,
+            &setup.path("wal"),
+            config,
+            key.map(KeyRing::new),
+        )?)
+    }
+
+    /// What is to be written, its padding included.
+    fn room(&self, setup: &Setup) -> u64 {
+        match setup.keeps_all {
+            true => setup.bytes + setup.bytes / 8 + (1 << 20),
+            false => PREPARED_BYTES,
+        }
     }
 }
 
 impl Peer for Seawall {
     fn name(&self) -> &'static str {
-        match self.is_direct {
-            true => "seawall-direct",
-            false => "seawall",
+        match self {
+            Seawall::Buffered => "seawall",
+            Seawall::Direct => "seawall-direct",
+            Seawall::Prepared => "seawall-prepared",
         }
     }
 
     fn setting(&self) -> &'static str {
-        match self.is_direct {
-            true => "defaults, direct I/O",
-            false => "defaults, buffered",
+        match self {
+            Seawall::Buffered => "defaults, buffered",
+            Seawall::Direct => "defaults, direct I/O",
+            Seawall::Prepared => "direct I/O, one segment, prepared",
         }
     }
 
@@ -49,13 +83,18 @@ impl Peer for Seawall {
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Log>> {
-        Ok(Box::new(SeawallLog(self.manager(setup)?)))
+        let wal = self.manager(setup)?;
+        if *self == Seawall::Prepared {
+            wal.prepare(self.room(setup))?;
+        }
+        Ok(Box::new(SeawallLog(wal)))
     }
 
     fn replay(&self, setup: &Setup, verifier: &SharedVerifier) -> Result<()> {
         let mut verifier = verifier.lock().expect("one thread");
-        for record in self.manager(setup)?.reader()? {
-            verifier.see(&record?.payload)?;
+        let mut reader = self.manager(setup)?.reader()?;
+        while let Some(record) = reader.next_borrowed()? {
+            verifier.see(record.payload)?;
         }
         Ok(())
     }
