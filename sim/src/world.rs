@@ -5,7 +5,6 @@
 //! cut. It repairs nothing for the log.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use seawall::env::Env;
@@ -19,7 +18,6 @@ use crate::disk::{
     SimVfs, Written,
 };
 use crate::events::{self, Event, Made};
-use crate::features;
 use crate::ledger::Ledger;
 use crate::scenario::{Counted, CrashPoint, Phase};
 use crate::sched::Scheduler;
@@ -94,10 +92,6 @@ pub enum After {
 /// The gate in front of the disk.
 struct Warden {
     watch: Cell<Watch>,
-    /// Where the call is counted that has arrived last.
-    place: AtomicU16,
-    /// Whether something is to be repaired after some calls.
-    repairs: AtomicBool,
     ledger: SharedLedger,
     vfs: OnceLock<Weak<SimVfs>>,
 }
@@ -123,8 +117,6 @@ impl World {
         let ledger = SharedLedger::default();
         let warden = Arc::new(Warden {
             watch: Cell::default(),
-            place: AtomicU16::default(),
-            repairs: AtomicBool::default(),
             ledger: ledger.clone(),
             vfs: OnceLock::new(),
         });
@@ -178,7 +170,6 @@ impl World {
     /// Makes something durable when its time comes.
     pub fn repair(&self, repair: Repair) {
         self.warden.lock().repair = Some(repair);
-        self.warden.repairs.store(true, Ordering::Relaxed);
     }
 
     /// Reaches the disk itself.
@@ -377,9 +368,7 @@ impl Gate for Warden {
         };
         let see = watch.before_changes.filter(|_| is_change);
         watch.whereabouts.note_arrival(task, call.kind, fate);
-        let place = watch.whereabouts.place(task);
         drop(watch);
-        self.place.store(place.0, Ordering::Relaxed);
         if let Some(see) = see {
             self.vfs().with_disk(|disk| see(disk));
         }
@@ -390,10 +379,6 @@ impl Gate for Warden {
     }
 
     fn performed(&self, disk: &mut Disk, performed: Performed<'_>) {
-        let is_repaired = self.repairs.load(Ordering::Relaxed);
-        if !is_repaired && !events::are_kept() && !features::are_wanted() {
-            return;
-        }
         let task = Scheduler::of_this_thread().current_task().unwrap_or(0);
         let watch = self.lock();
         let (number, change) = watch.under_way[task];
@@ -431,7 +416,8 @@ impl Gate for Warden {
     }
 
     fn place(&self) -> Place {
-        Place(self.place.load(Ordering::Relaxed))
+        let task = Scheduler::of_this_thread().current_task();
+        self.lock().whereabouts.place(task)
     }
 
     fn wrote(&self, disk: &Disk, written: Written<'_>) {
