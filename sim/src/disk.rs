@@ -61,6 +61,7 @@ use dir::{Atoms, DirNode, ROOT};
 use file::FileNode;
 use io::Fd;
 use media::MediaState;
+use names::Resolved;
 use strict::Strict;
 
 /// Whether the file system takes changes.
@@ -111,6 +112,7 @@ pub struct Disk {
     refusals: u32,
     /// What somebody else leaves of the capacity, in bytes, for now.
     limit: Option<u64>,
+    resolved: Resolved,
 }
 
 impl Disk {
@@ -139,6 +141,7 @@ impl Disk {
             media: MediaState::default(),
             refusals: 0,
             limit: None,
+            resolved: Resolved::default(),
         }
     }
 
@@ -324,6 +327,7 @@ impl Disk {
     /// # Panics
     /// When it is no directory.
     fn dir_mut(&mut self, ino: Ino) -> &mut DirNode {
+        self.resolved.forget();
         match &mut self.inodes[ino.0 as usize] {
             Inode::Dir(dir) => dir,
             other => panic!("{ino:?} is no directory but {other:?}"),

@@ -124,12 +124,16 @@ thread_local! {
 
 impl Scheduler {
     /// The calling thread's scheduler. It is made at the first call and stays for good.
+    #[inline]
     pub fn of_this_thread() -> &'static Scheduler {
-        HERE.get().unwrap_or_else(|| {
-            let scheduler: &'static Scheduler = Box::leak(Box::new(Scheduler::new()));
-            HERE.set(Some(scheduler));
-            scheduler
-        })
+        HERE.get().unwrap_or_else(Scheduler::make)
+    }
+
+    #[cold]
+    fn make() -> &'static Scheduler {
+        let scheduler: &'static Scheduler = Box::leak(Box::new(Scheduler::new()));
+        HERE.set(Some(scheduler));
+        scheduler
     }
 
     fn new() -> Scheduler {

@@ -186,12 +186,22 @@ impl Disk {
 
     /// What is at `path`.
     pub fn resolve(&self, path: &Path) -> Result<Ino, Errno> {
+        if let Some(ino) = self.resolved.of(path) {
+            return Ok(ino);
+        }
         let mut at = ROOT;
         for component in components(path)? {
             let next = self.dir(at)?.cur.get(component?);
             at = *next.ok_or(Errno::ENOENT)?;
         }
         Ok(at)
+    }
+
+    /// The same, and kept for those who resolve this path next.
+    pub(super) fn resolve_first(&mut self, path: &Path) -> Result<Ino, Errno> {
+        let ino = self.resolve(path)?;
+        self.resolved.keep(path, ino);
+        Ok(ino)
     }
 
     fn resolve_file(&self, path: &Path) -> Result<Ino, Errno> {
@@ -222,6 +232,33 @@ impl Disk {
     fn lookup(&self, key: &Key) -> Result<Ino, Errno> {
         let found = self.dir(key.dir)?.cur.get(&key.name);
         found.copied().ok_or(Errno::ENOENT)
+    }
+}
+
+/// What was resolved last, until a name changes: one call resolves its path more than once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resolved {
+    path: String,
+    ino: Option<Ino>,
+}
+
+impl Resolved {
+    fn of(&self, path: &Path) -> Option<Ino> {
+        let is_it = path.as_os_str().as_encoded_bytes() == self.path.as_bytes();
+        self.ino.filter(|_| is_it)
+    }
+
+    fn keep(&mut self, path: &Path, ino: Ino) {
+        if self.of(path) == Some(ino) {
+            return;
+        }
+        self.path.clear();
+        self.path.push_str(path.to_str().unwrap_or_default());
+        self.ino = Some(ino);
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.ino = None;
     }
 }
 

@@ -114,9 +114,10 @@ impl SimVfs {
 }
 
 /// What is at `path`, or else its parent, or else the root.
-fn identity(disk: &Disk, path: &Path) -> Ino {
+fn identity(disk: &mut Disk, path: &Path) -> Ino {
+    let found = disk.resolve_first(path).ok();
     let parent = || path.parent().and_then(|parent| disk.resolve(parent).ok());
-    disk.resolve(path).ok().or_else(parent).unwrap_or(ROOT)
+    found.or_else(parent).unwrap_or(ROOT)
 }
 
 impl Shared {
@@ -170,27 +171,28 @@ impl Shared {
             state.disk.strict.perform(began, now);
             state.disk.counts.go_to(place);
             state.disk.counts.call(call.kind);
-            extent.map(|extent| match state.disk.mode() {
+            let done = extent.map(|extent| match state.disk.mode() {
                 Mode::ShutDown => Err(Errno::EIO),
                 _ => match state.disk.media_call(call.kind) {
                     Some(errno) => Err(errno),
                     None => body(state, extent),
                 },
-            })
+            });
+            let result = match &done {
+                None => None,
+                Some(Ok(value)) => Some(Ok(code(value))),
+                Some(Err(errno)) => Some(Err(*errno)),
+            };
+            let performed = Performed {
+                call,
+                name: &name,
+                result,
+                fate,
+            };
+            record(&performed);
+            self.gate.performed(&mut state.disk, performed);
+            done
         });
-        let result = match &done {
-            None => None,
-            Some(Ok(value)) => Some(Ok(code(value))),
-            Some(Err(errno)) => Some(Err(*errno)),
-        };
-        let performed = Performed {
-            call,
-            name: &name,
-            result,
-            fate,
-        };
-        record(&performed);
-        self.with_state(|state| self.gate.performed(&mut state.disk, performed));
         match (fate, done) {
             (Fate::Run, Some(done)) => done.map_err(io::Error::from),
             _ => self.gate.cut(),
@@ -263,14 +265,16 @@ impl Vfs for SimVfs {
             },
             |(_, ino, _)| u64::from(ino.0),
         )?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // What was opened has a path that the disk understood.
+        let parts = path.to_str().unwrap_or_default().split('/');
+        let name = parts.filter(|part| !part.is_empty()).next_back();
         let shared = Arc::clone(&self.shared);
         Ok(Arc::new(SimFile {
             shared,
             fd,
             ino,
             generation,
-            name: name.into(),
+            name: name.unwrap_or_default().into(),
         }))
     }
 
