@@ -233,7 +233,7 @@ impl Committer {
             if queue.durable >= target {
                 self.lead(queue, Writer::start_to_seal, |_| {})?;
                 queue = self.until_unled(self.queue.lock())?;
-                return self.lead(queue, Writer::seal, |_| {});
+                return self.lead(queue, Writer::close, |_| {});
             }
             self.lead(queue, Writer::write_and_sync, |_| {})?;
             queue = self.queue.lock();

@@ -57,7 +57,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         proven = tail.proven.as_u64(),
         adopted = tail.valid.as_u64() - tail.proven.as_u64(),
         cut_bytes = last.file_bytes.saturating_sub(tail.end),
-        closed = tail.is_sealed,
+        closed = tail.is_sealed || tail.is_fresh(last),
         "found a log"
     );
     let recovery = Recovery {

@@ -153,6 +153,12 @@ impl Tail {
         }
     }
 
+    /// Whether nothing was written to the last segment since it was made, behind one that was sealed.
+    pub(crate) fn is_fresh(&self, last: &Entry) -> bool {
+        let header = &last.segment.header;
+        header.previous.is_sealed && self.end == header.durable_end
+    }
+
     /// Whether a log with this end may be written to.
     ///
     /// # Errors

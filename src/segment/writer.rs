@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::active::{ActiveSegment, Draft};
+use super::active::{ActiveSegment, Draft, full_if_for_space};
 use super::catalog::{LogDir, TEMPORARY};
 use crate::config::WalConfig;
 use crate::crypto::KeyRing;
@@ -356,6 +356,21 @@ impl Writer {
         self.sync()?;
         self.retire(end, true);
         Ok(())
+    }
+
+    /// Seals the active segment, and starts the next one where that has records: an open looks for the end of
+    /// the log in the last segment only, and so need not read this one.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let first = self.active.as_ref().map(|active| active.header().first_lsn);
+        self.seal()?;
+        if first.is_none_or(|first| self.written < first) {
+            return Ok(());
+        }
+        match self.start_segment().map_err(full_if_for_space) {
+            // The footer says as much, to an open that reads more.
+            Err(Error::Full { .. }) => Ok(()),
+            started => started,
+        }
     }
 
     /// Writes no more to the active segment, whose frames of the log end at `end`, where a footer

@@ -93,8 +93,7 @@ impl Content {
     pub(super) fn reads_as(&self, other: &Content) -> bool {
         let common = self.bytes.len().min(other.bytes.len());
         let is_shared = Arc::ptr_eq(&self.bytes, &other.bytes);
-        self.len == other.len
-            && (is_shared || self.has_same_bytes(other, common))
+        self.len == other.len && (is_shared || self.has_same_bytes(other, common))
     }
 
     fn has_same_bytes(&self, other: &Content, common: usize) -> bool {

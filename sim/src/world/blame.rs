@@ -45,6 +45,8 @@ const IS_REASON: [bool; Fault::COUNT] = {
 /// but an interrupted sync is, and nobody can tell the two apart from here.
 pub(super) fn faults_of_calls(disk: &mut Disk) -> u64 {
     let counts = disk.counts();
-    let reasons = Fault::ALL.iter().filter(|&&fault| IS_REASON[fault as usize]);
+    let reasons = Fault::ALL
+        .iter()
+        .filter(|&&fault| IS_REASON[fault as usize]);
     reasons.map(|&fault| counts.faults(fault)).sum()
 }
