@@ -12,7 +12,7 @@ pub(crate) const ALIGNMENT_MAX: usize = 65536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalTuning {
     /// How many bytes of records are gathered before they are written even though nobody asked
-    /// for a sync. In bytes; default 1 MiB, minimum 512, maximum 64 MiB. A larger record still
+    /// for a sync. In bytes; default 2 MiB, minimum 512, maximum 64 MiB. A larger record still
     /// fits: it is written alone.
     pub write_buffer_size: usize,
     /// Each write starts at a multiple of this and is padded to one, so that a write never
@@ -26,7 +26,7 @@ pub struct WalTuning {
 impl Default for WalTuning {
     fn default() -> WalTuning {
         WalTuning {
-            write_buffer_size: 1 << 20,
+            write_buffer_size: 2 << 20,
             alignment: 4096,
         }
     }

@@ -23,6 +23,8 @@ pub(crate) struct Window {
     // A piece of the file, from `start` on.
     bytes: Vec<u8>,
     start: u64,
+    // How much is read at one go.
+    ahead: u64,
 }
 
 impl Window {
@@ -34,6 +36,7 @@ impl Window {
             file_bytes,
             bytes: Vec::new(),
             start: 0,
+            ahead: READ_BYTES,
         })
     }
 
@@ -65,12 +68,22 @@ impl Window {
         if offset >= self.start && offset + len <= end {
             return Ok(true);
         }
-        let wanted = len.max(READ_BYTES).min(self.file_bytes - offset) as usize;
+        // As much as was needed before is needed again: frames are much alike.
+        self.ahead = self.ahead.max(len);
+        let wanted = self.ahead.min(self.file_bytes - offset) as usize;
+        let held = match offset >= self.start && offset < end {
+            true => {
+                let from = (offset - self.start) as usize;
+                self.bytes.copy_within(from.., 0);
+                self.bytes.len() - from
+            }
+            false => 0,
+        };
         self.bytes.resize(wanted, 0);
         self.start = offset;
-        let count = read_full(&*self.file, offset, &mut self.bytes);
+        let count = read_full(&*self.file, offset + held as u64, &mut self.bytes[held..]);
         let count = count.inspect_err(|_| self.bytes.clear());
-        let count = count.map_err(Error::io("read", &self.path))?;
+        let count = held + count.map_err(Error::io("read", &self.path))?;
         self.bytes.truncate(count);
         Ok(count as u64 >= len)
     }
