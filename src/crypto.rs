@@ -14,6 +14,7 @@
 // Sources: HKDF: RFC 5869. AES-256-GCM and its nonces: NIST SP 800-38D, section 8.2.1
 // (deterministic construction). HMAC: RFC 2104, FIPS 198-1.
 
+mod aead;
 pub(crate) mod legacy;
 mod master;
 mod ring;
