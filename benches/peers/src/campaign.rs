@@ -240,6 +240,8 @@ pub fn run(job: &Job) -> Result<Outcome> {
 /// Runs a job by a command that ends with this program.
 pub fn run_by(mut command: Command, job: &Job) -> Result<Outcome> {
     command.arg("child").arg(serde_json::to_string(job)?);
+    // Walrus tells every step on standard output unless it is asked not to.
+    command.env("WALRUS_QUIET", "1");
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

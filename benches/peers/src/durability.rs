@@ -19,7 +19,7 @@ use crate::peer::Peer;
 
 const FEW: u64 = 40;
 const MORE: u64 = 200;
-const CALLS: &str = "open,openat,fsync,fdatasync,msync,syncfs,sync_file_range,\
+const CALLS: &str = "open,openat,fsync,fdatasync,msync,syncfs,\
                      write,writev,pwrite64,pwritev,pwritev2";
 
 /// Counts the syncs of each peer and says what they mean, as a table.
@@ -89,8 +89,8 @@ fn count(
     std::fs::create_dir(&log)?;
     std::fs::create_dir(&traces)?;
     let mut strace = Command::new("strace");
-    // One file a thread, so that no call is torn apart; paths behind descriptors; no data.
-    strace.args(["-ff", "-y", "-s", "0", "-e", CALLS, "-o"]);
+    // One file a thread, so that no call is torn apart; times; paths behind descriptors; no data.
+    strace.args(["-ff", "-ttt", "-y", "-s", "0", "-e", CALLS, "-o"]);
     strace.arg(traces.join("of")).arg(std::env::current_exe()?);
     let job = Job {
         peer: peer.name().to_owned(),
@@ -105,44 +105,48 @@ fn count(
 }
 
 fn syncs_in(traces: &Path) -> Result<u64> {
-    let mut calls = String::new();
+    let mut calls = Vec::new();
     for entry in std::fs::read_dir(traces)? {
-        calls.push_str(&std::fs::read_to_string(entry?.path())?);
-        calls.push('\n');
+        let of_thread = std::fs::read_to_string(entry?.path())?;
+        calls.extend(of_thread.lines().map(str::to_owned));
     }
-    Ok(syncs(&calls))
+    // Each begins with its time, in as many digits as the next.
+    calls.sort();
+    let without_time = calls.iter().filter_map(|line| line.split_once(' '));
+    Ok(syncs(without_time.map(|(_, call)| call)))
 }
 
-/// How many of these calls, as strace shows them, were syncs.
-fn syncs(calls: &str) -> u64 {
-    let done = || calls.lines().filter(|line| !line.contains(") = -1 "));
-    let opened = done().filter(|line| line.starts_with("open") && is_synchronous(line));
-    let synchronous: BTreeSet<&str> = opened.filter_map(|line| path_after(line, " = ")).collect();
-    let is_sync = |line: &&str| {
-        let name = line.split('(').next().unwrap_or("");
-        match name {
+/// How many of these calls, as strace shows them, in their order, were syncs.
+fn syncs<'c>(calls: impl Iterator<Item = &'c str>) -> u64 {
+    // Descriptors with their paths, `3</a/path>`, whose writes are durable when they return.
+    let mut synchronous = BTreeSet::new();
+    let mut count = 0;
+    for call in calls.filter(|call| !call.contains(") = -1 ")) {
+        let Some((name, arguments)) = call.split_once('(') else {
+            continue;
+        };
+        let is_sync = match name {
             "fsync" | "fdatasync" | "syncfs" => true,
-            "msync" => line.contains("MS_SYNC"),
-            "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" => {
-                let path = path_after(line, "(");
-                path.is_some_and(|path| synchronous.contains(path)) || line.contains("RWF_DSYNC")
+            "msync" => arguments.contains("MS_SYNC"),
+            "open" | "openat" => {
+                let opened = arguments
+                    .rsplit_once(" = ")
+                    .map_or("", |(_, opened)| opened);
+                let is_synchronous = ["O_SYNC", "O_DSYNC"].iter().any(|flag| call.contains(flag));
+                match is_synchronous {
+                    true => synchronous.insert(opened),
+                    false => synchronous.remove(opened),
+                };
+                false
             }
-            _ => false,
-        }
-    };
-    done().filter(is_sync).count() as u64
-}
-
-fn is_synchronous(open: &str) -> bool {
-    open.contains("O_SYNC") || open.contains("O_DSYNC")
-}
-
-/// The path that strace shows behind a descriptor, `3</a/path>`.
-fn path_after<'l>(line: &'l str, mark: &str) -> Option<&'l str> {
-    let rest = &line[line.find(mark)? + mark.len()..];
-    let start = rest.find('<')? + 1;
-    let end = rest.find('>')?;
-    rest.get(start..end)
+            _ => {
+                let descriptor = arguments.split([',', ')']).next().unwrap_or("");
+                synchronous.contains(descriptor) || arguments.contains("RWF_DSYNC")
+            }
+        };
+        count += u64::from(is_sync);
+    }
+    count
 }
 
 #[cfg(test)]
@@ -151,23 +155,20 @@ mod tests {
 
     #[test]
     fn syncs_and_synchronous_writes_are_counted_and_nothing_else() {
-        let check = |calls: &str, expect: u64| assert_eq!(syncs(calls), expect, "{calls}");
-        check("fdatasync(3</a>) = 0\nfsync(4</b>) = 0", 2);
-        check("fdatasync(3</a>) = -1 EIO (Input/output error)", 0);
-        check("pwrite64(3</a>, \"\"..., 136, 0) = 136", 0);
-        let open = "openat(AT_FDCWD</x>, \"/a\", O_WRONLY|O_DSYNC|O_CLOEXEC) = 3</a>\n";
-        check(open, 0);
-        check(
-            &format!("{open}pwrite64(3</a>, \"\"..., 4096, 0) = 4096"),
-            1,
-        );
-        check(
-            &format!("{open}pwrite64(4</b>, \"\"..., 4096, 0) = 4096"),
-            0,
-        );
-        check(
-            "msync(0x7f, 4096, MS_SYNC) = 0\nmsync(0x7f, 4096, MS_ASYNC) = 0",
-            1,
-        );
+        let check = |calls: &[&str], expect: u64| {
+            assert_eq!(syncs(calls.iter().copied()), expect, "{calls:?}");
+        };
+        check(&["fdatasync(3</a>) = 0", "fsync(4</b>) = 0"], 2);
+        check(&["fdatasync(3</a>) = -1 EIO (Input/output error)"], 0);
+        let write = "pwrite64(3</a>, \"\"..., 4096, 0) = 4096";
+        let open = "openat(AT_FDCWD</x>, \"/a\", O_WRONLY|O_DSYNC|O_CLOEXEC) = 3</a>";
+        let plain = "openat(AT_FDCWD</x>, \"/a\", O_WRONLY|O_CLOEXEC) = 3</a>";
+        check(&[write], 0);
+        check(&[write, open], 0);
+        check(&[open, write, write], 2);
+        check(&[open, plain, write], 0);
+        check(&[open, "pwrite64(4</b>, \"\"..., 4096, 0) = 4096"], 0);
+        check(&["msync(0x7f, 4096, MS_SYNC) = 0"], 1);
+        check(&["msync(0x7f, 4096, MS_ASYNC) = 0"], 0);
     }
 }

@@ -4,6 +4,8 @@ use crate::peer::Peer;
 
 mod commitlog;
 mod fjall;
+#[cfg(feature = "nodedb")]
+mod nodedb;
 mod okaywal;
 mod raft_engine;
 mod raw;
@@ -28,4 +30,10 @@ pub const ALL: &[&dyn Peer] = &[
     #[cfg(feature = "rocksdb")]
     &rocksdb::RocksDb,
     &sqlite::Sqlite,
+    #[cfg(feature = "nodedb")]
+    &nodedb::NodedbWal { writes_twice: true },
+    #[cfg(feature = "nodedb")]
+    &nodedb::NodedbWal {
+        writes_twice: false,
+    },
 ];

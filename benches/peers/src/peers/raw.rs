@@ -3,22 +3,27 @@
 //!
 //! `raw-buf` writes through the page cache, batch behind batch, and calls `fdatasync`. `raw-dsync`
 //! opens the file with `O_DIRECT|O_DSYNC`, and each batch begins at a block of its own. Where not
-//! all records are wanted later, the file is written round and round.
+//! all records are wanted later, the file is written round and round. Encrypted, a batch is sealed as
+//! one, a length before it, and its records have no checksums of their own.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Mutex;
 
 use anyhow::{Result, ensure};
 use rustix::fs::OFlags;
 
+use crate::payload::Verifier;
 use crate::peer::{Log, Peer, Setup, SharedVerifier, sync_dir};
 
-const BLOCK_BYTES: usize = 4096;
+use file::{Aligned, BLOCK_BYTES, PIECE_BYTES, Window, fill};
+use seal::{Sealer, TAG_BYTES};
+
+mod file;
+mod seal;
+
 const HEADER_BYTES: usize = 8;
 const ROUND_BYTES: u64 = 256 << 20;
-const READ_BYTES: usize = 1 << 20;
 
 /// One of the two floors.
 pub struct Raw {
@@ -34,18 +39,16 @@ impl Raw {
 
 impl Peer for Raw {
     fn name(&self) -> &'static str {
-        if self.is_direct {
-            "raw-dsync"
-        } else {
-            "raw-buf"
+        match self.is_direct {
+            true => "raw-dsync",
+            false => "raw-buf",
         }
     }
 
     fn setting(&self) -> &'static str {
-        if self.is_direct {
-            "zero-filled file, O_DIRECT|O_DSYNC, a block of its own for each batch"
-        } else {
-            "zero-filled file, pwrite and fdatasync"
+        match self.is_direct {
+            true => "zero-filled file, O_DIRECT|O_DSYNC, a block of its own for each batch",
+            false => "zero-filled file, pwrite and fdatasync",
         }
     }
 
@@ -53,15 +56,18 @@ impl Peer for Raw {
         false
     }
 
+    fn encrypts(&self) -> bool {
+        true
+    }
+
     fn open(&self, setup: &Setup) -> Result<Box<dyn Log>> {
         let path = setup.path("log");
         let records = setup.bytes / setup.record_bytes as u64;
         let all = setup.bytes + records * HEADER_BYTES as u64;
-        let bytes = if setup.keeps_all {
+        let bytes = match setup.keeps_all {
             // Padding, at the worst one block a MiB, and a header of zeros at the end.
-            (all + all / 128 + (1 << 20)).next_multiple_of(READ_BYTES as u64)
-        } else {
-            ROUND_BYTES
+            true => (all + all / 128 + (1 << 20)).next_multiple_of(PIECE_BYTES as u64),
+            false => ROUND_BYTES,
         };
         fill(&path, bytes)?;
         sync_dir(&setup.dir)?;
@@ -73,6 +79,7 @@ impl Peer for Raw {
             .write(true)
             .custom_flags(flags.bits() as i32)
             .open(&path)?;
+        let key = setup.key.as_deref();
         Ok(Box::new(RawLog {
             file,
             is_direct: self.is_direct,
@@ -81,44 +88,52 @@ impl Peer for Raw {
             place: Mutex::new(Place {
                 offset: 0,
                 buffer: Aligned::default(),
+                sealer: key.map(Sealer::new).transpose()?,
             }),
         }))
     }
 
     fn replay(&self, setup: &Setup, verifier: &SharedVerifier) -> Result<()> {
         let mut verifier = verifier.lock().expect("one thread");
-        let file = File::open(setup.path("log"))?;
-        let mut window = Window::new(file);
+        let mut sealer = setup.key.as_deref().map(Sealer::new).transpose()?;
+        let mut window = Window::new(File::open(setup.path("log"))?);
         loop {
-            let header = window.peek(HEADER_BYTES)?;
-            let (length, crc) = header.split_at(4);
-            let length = u32::from_le_bytes(length.try_into()?) as usize;
-            let crc = u32::from_le_bytes(crc.try_into()?);
+            let (length, crc) = header(window.peek(HEADER_BYTES)?)?;
             if length == 0 {
-                // The rest of a block was padding; a block that begins so is the end.
-                if self.is_direct && window.offset % BLOCK_BYTES as u64 != 0 {
-                    window.skip(BLOCK_BYTES - (window.offset % BLOCK_BYTES as u64) as usize);
+                // The rest of a block is padding; a block that begins so is the end.
+                if self.is_direct && window.skip_to_block()? {
                     continue;
                 }
                 return Ok(());
             }
-            let record = &window.peek(HEADER_BYTES + length)?[HEADER_BYTES..];
-            ensure!(crc32c::crc32c(record) == crc, "checksum");
-            verifier.see(record)?;
+            let body = &mut window.peek(HEADER_BYTES + length)?[HEADER_BYTES..];
+            match &mut sealer {
+                Some(sealer) => see_all(sealer.open(body)?, &mut verifier)?,
+                None => {
+                    ensure!(crc32c::crc32c(body) == crc, "checksum");
+                    verifier.see(body)?;
+                }
+            }
             window.skip(HEADER_BYTES + length);
         }
     }
 }
 
-/// Writes zeros over the whole file, so that neither its blocks nor its length change later.
-fn fill(path: &Path, bytes: u64) -> Result<()> {
-    use std::io::Write;
-    let mut file = File::create(path)?;
-    let zeros = vec![0; READ_BYTES];
-    for _ in 0..bytes / READ_BYTES as u64 {
-        file.write_all(&zeros)?;
+fn header(bytes: &[u8]) -> Result<(usize, u32)> {
+    let (length, crc) = bytes.split_at(4);
+    let length = u32::from_le_bytes(length.try_into()?);
+    Ok((length as usize, u32::from_le_bytes(crc.try_into()?)))
+}
+
+/// The records of a batch that was sealed.
+fn see_all(mut bytes: &[u8], verifier: &mut Verifier) -> Result<()> {
+    while !bytes.is_empty() {
+        let (length, _) = header(&bytes[..HEADER_BYTES])?;
+        let (record, rest) = bytes[HEADER_BYTES..].split_at(length);
+        verifier.see(record)?;
+        bytes = rest;
     }
-    Ok(file.sync_all()?)
+    Ok(())
 }
 
 struct RawLog {
@@ -132,12 +147,17 @@ struct RawLog {
 struct Place {
     offset: u64,
     buffer: Aligned,
+    sealer: Option<Sealer>,
 }
 
 impl Log for RawLog {
     fn append(&self, records: &[&[u8]]) -> Result<()> {
-        let mut place = self.place.lock().expect("no panic under the lock");
-        let bytes: usize = records.iter().map(|one| HEADER_BYTES + one.len()).sum();
+        let place = &mut *self.place.lock().expect("no panic under the lock");
+        let frames: usize = records.iter().map(|one| HEADER_BYTES + one.len()).sum();
+        let bytes = match place.sealer {
+            Some(_) => HEADER_BYTES + frames + TAG_BYTES,
+            None => frames,
+        };
         let padded = match self.is_direct {
             true => bytes.next_multiple_of(BLOCK_BYTES),
             false => bytes,
@@ -148,17 +168,16 @@ impl Log for RawLog {
             offset = 0;
         }
         let buffer = place.buffer.slice(padded);
-        let mut at = 0;
-        for record in records {
-            let length = record.len() as u32;
-            buffer[at..at + 4].copy_from_slice(&length.to_le_bytes());
-            let crc = crc32c::crc32c(record);
-            buffer[at + 4..at + 8].copy_from_slice(&crc.to_le_bytes());
-            at += HEADER_BYTES;
-            buffer[at..at + record.len()].copy_from_slice(record);
-            at += record.len();
+        match &mut place.sealer {
+            Some(sealer) => {
+                let (head, body) = buffer[..bytes].split_at_mut(HEADER_BYTES);
+                put_header(head, body.len(), 0);
+                encode(records, body, |_| 0);
+                sealer.seal(body)?;
+            }
+            None => encode(records, buffer, crc32c::crc32c),
         }
-        buffer[at..].fill(0);
+        buffer[bytes..].fill(0);
         let written = rustix::io::pwrite(&self.file, buffer, offset)?;
         ensure!(written == padded, "a short write");
         if !self.is_direct {
@@ -173,58 +192,21 @@ impl Log for RawLog {
     }
 }
 
-/// A buffer that begins at a block's boundary in memory, as direct I/O asks for.
-#[derive(Default)]
-struct Aligned {
-    bytes: Vec<u8>,
-}
-
-impl Aligned {
-    fn slice(&mut self, bytes: usize) -> &mut [u8] {
-        if self.bytes.len() < bytes + BLOCK_BYTES {
-            self.bytes = vec![0; bytes + BLOCK_BYTES];
-        }
-        let start = self.bytes.as_ptr().align_offset(BLOCK_BYTES);
-        &mut self.bytes[start..start + bytes]
+fn encode(records: &[&[u8]], buffer: &mut [u8], checksum: fn(&[u8]) -> u32) {
+    let mut at = 0;
+    for record in records {
+        put_header(
+            &mut buffer[at..at + HEADER_BYTES],
+            record.len(),
+            checksum(record),
+        );
+        at += HEADER_BYTES;
+        buffer[at..at + record.len()].copy_from_slice(record);
+        at += record.len();
     }
 }
 
-/// Reads a file from front to back in large pieces, into one buffer.
-struct Window {
-    file: File,
-    buffer: Vec<u8>,
-    /// What of the buffer is not yet consumed.
-    unread: std::ops::Range<usize>,
-    /// Where in the file that begins.
-    offset: u64,
-}
-
-impl Window {
-    fn new(file: File) -> Window {
-        Window {
-            file,
-            buffer: vec![0; 2 * READ_BYTES],
-            unread: 0..0,
-            offset: 0,
-        }
-    }
-
-    /// The next bytes, which stay; zeros behind the end of the file.
-    fn peek(&mut self, bytes: usize) -> Result<&[u8]> {
-        if self.unread.len() < bytes {
-            self.buffer.copy_within(self.unread.clone(), 0);
-            let kept = self.unread.len();
-            let place = self.offset + kept as u64;
-            let free = &mut self.buffer[kept..kept + READ_BYTES];
-            let read = rustix::io::pread(&self.file, &mut *free, place)?;
-            free[read..].fill(0);
-            self.unread = 0..kept + READ_BYTES;
-        }
-        Ok(&self.buffer[self.unread.start..self.unread.start + bytes])
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        self.unread.start += bytes;
-        self.offset += bytes as u64;
-    }
+fn put_header(header: &mut [u8], length: usize, crc: u32) {
+    header[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    header[4..].copy_from_slice(&crc.to_le_bytes());
 }

@@ -1,13 +1,13 @@
 //! walrus: `FsyncSchedule::SyncEach`, and a batch where there are several records.
 //!
-//! A single append goes to a file that was opened with `O_SYNC` and syncs it besides; a batch goes
-//! through io_uring, at most 2000 records at a time, and is synced then. A topic's appends exclude
-//! each other: it stands behind the queue.
+//! Its files are mapped into memory: the other back end opens them with `O_SYNC`, so that in a batch
+//! each record is a sync of its own, and a single append is two. A topic's appends exclude each
+//! other: it stands behind the queue.
 
 use std::sync::Mutex;
 
 use anyhow::Result;
-use walrus_rust::{FsyncSchedule, ReadConsistency, Walrus as Wal};
+use walrus_rust::{FsyncSchedule, ReadConsistency, Walrus as Wal, disable_fd_backend};
 
 use crate::peer::{Log, Peer, Setup, SharedVerifier};
 
@@ -24,7 +24,7 @@ impl Peer for Walrus {
     }
 
     fn setting(&self) -> &'static str {
-        "FsyncSchedule::SyncEach; batches of at most 2000 records, each synced"
+        "FsyncSchedule::SyncEach, mapped files; batches of at most 2000 records, each synced"
     }
 
     fn commits_together(&self) -> bool {
@@ -51,6 +51,7 @@ impl Peer for Walrus {
 }
 
 fn open(setup: &Setup) -> Result<Wal> {
+    disable_fd_backend();
     // It puts its files below the working directory.
     std::env::set_current_dir(&setup.dir)?;
     // So that the next replay begins at the start again.
