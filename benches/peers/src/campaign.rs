@@ -38,7 +38,7 @@ impl Place {
     /// An empty directory for a log.
     pub fn clean(&self, is_on_tmpfs: bool) -> Result<PathBuf> {
         let parent = if is_on_tmpfs { &self.tmpfs } else { &self.disk };
-        let dir = parent.join("log");
+        let dir = parent.join(log_name());
         if dir.exists() {
             std::fs::remove_dir_all(&dir)?;
         }
@@ -48,11 +48,16 @@ impl Place {
     }
 }
 
+/// A name of this process, so that two runs do not meet.
+fn log_name() -> String {
+    format!("log-{}", std::process::id())
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         // The directories were made for this; what stays behind does no harm.
-        let _ = std::fs::remove_dir_all(self.disk.join("log"));
-        let _ = std::fs::remove_dir_all(self.tmpfs.join("log"));
+        let _ = std::fs::remove_dir_all(self.disk.join(log_name()));
+        let _ = std::fs::remove_dir_all(self.tmpfs.join(log_name()));
     }
 }
 
@@ -144,7 +149,7 @@ impl Campaign<'_> {
     fn measure(&self, peer: &dyn Peer, workload: &Workload) -> Result<Vec<Measured>> {
         match workload.kind {
             Kind::Append { threads, burst } => {
-                let millis = if self.is_quick { 400 } else { 2000 };
+                let millis = if self.is_quick { 300 } else { 1000 };
                 let action = Action::Append {
                     threads,
                     burst,

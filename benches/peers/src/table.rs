@@ -68,8 +68,8 @@ fn cells(row: &Row, rows: &[Row], base: &str) -> Vec<String> {
 /// For each measure, seawall against the floors and against the best of the others.
 fn standing(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| measure | seawall | of raw-buf | of raw-dsync | best peer | of best peer |\n\
-         |---|---|---:|---:|---|---:|\n",
+        "| measure | seawall | of raw-buf | of raw-dsync | best peer | of best peer | its p99 of that |\n\
+         |---|---|---:|---:|---|---:|---:|\n",
     );
     for row in rows.iter().filter(|row| is_seawall(row)) {
         let is_other = |other: &&Row| {
@@ -82,8 +82,10 @@ fn standing(rows: &[Row]) -> String {
         let (buffered, direct) = (number(of(FLOORS[0])), number(of(FLOORS[1])));
         let name = best.map_or("", |best| best.peer.as_str());
         let of_best = number(best.and_then(|best| ratio(row, best)));
+        let p99 = |row: &Row| median(values(row, |one| one.p99_us));
+        let p99 = number(best.and_then(|best| Some(p99(row)? / p99(best)?)));
         let line = format!(
-            "| {} | {} | {buffered} | {direct} | {name} | {of_best} |\n",
+            "| {} | {} | {buffered} | {direct} | {name} | {of_best} | {p99} |\n",
             row.measure, row.peer
         );
         text.push_str(&line);
