@@ -285,9 +285,14 @@ impl Disk {
     }
 
     /// What is stored of each file, those without a name included, as readers see it or saw it last:
-    /// right after a power cut there is nothing else.
-    pub fn stored(&self) -> impl Iterator<Item = (Ino, &[u8])> {
-        self.files().map(|(ino, file)| (ino, file.cur.stored()))
+    /// right after a power cut there is nothing else. Files that nothing has changed since the last
+    /// look are left out.
+    pub fn unseen(&mut self) -> impl Iterator<Item = (Ino, &[u8])> {
+        let numbered = self.inodes.iter_mut().enumerate();
+        numbered.filter_map(|(index, inode)| match inode {
+            Inode::File(file) => Some((Ino(index as u32), file.cur.unseen()?)),
+            Inode::Dir(_) | Inode::Gone => None,
+        })
     }
 
     fn files(&self) -> impl Iterator<Item = (Ino, &FileNode)> {

@@ -138,12 +138,13 @@ impl Ledger {
         }
     }
 
-    /// Scans all that the disk has, what no name leads to included.
-    pub fn scan(&mut self, disk: &Disk) {
+    /// Scans all that the disk has, what no name leads to included, but for files that were scanned
+    /// and have not changed since.
+    pub fn scan(&mut self, disk: &mut Disk) {
         if !self.is_encrypted || self.has_been_plain || self.violation.is_some() {
             return;
         }
-        for (ino, bytes) in disk.stored() {
+        for (ino, bytes) in disk.unseen() {
             self.size.scanned_on_disk += bytes.len() as u64;
             if let Some((what, at)) = plaintext::find(bytes) {
                 let story = format!("{what} is on the disk in plain, in {ino:?} at {at}");

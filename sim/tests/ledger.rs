@@ -336,7 +336,7 @@ fn plaintext_is_found_wherever_it_is() {
     };
     let mut player = Player::new(Some(1));
     assert_eq!(player.play_all(&sealed), Ok(()));
-    player.ledger.scan(&player.disk);
+    player.ledger.scan(&mut player.disk);
     assert_eq!(player.ledger.check(), Ok(()));
     assert!(player.ledger.size().scanned_on_disk > 0);
     // On the disk itself, behind the ledger's back, in a file without a name.
@@ -347,7 +347,7 @@ fn plaintext_is_found_wherever_it_is() {
         .disk
         .remove_file(Path::new("/99"))
         .expect("it is there");
-    player.ledger.scan(&player.disk);
+    player.ledger.scan(&mut player.disk);
     found(player.ledger.check(), Property::Plaintext, "on the disk");
     // In bytes for an encrypted segment, and for a file that is none.
     for (file, bytes) in [

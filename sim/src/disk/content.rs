@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub(super) struct Content {
     bytes: Arc<Vec<u8>>,
     len: u64,
+    /// Whether somebody has looked at all bytes since one was changed.
+    is_seen: bool,
 }
 
 impl Content {
@@ -21,6 +23,18 @@ impl Content {
     /// The stored prefix; everything behind it is zeros.
     pub(super) fn stored(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same for who looks at all that is new: nothing where no byte was changed since.
+    pub(super) fn unseen(&mut self) -> Option<&[u8]> {
+        let is_seen = std::mem::replace(&mut self.is_seen, true);
+        (!is_seen).then_some(self.stored())
+    }
+
+    /// The bytes, to change them.
+    fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        self.is_seen = false;
+        Arc::make_mut(&mut self.bytes)
     }
 
     /// Copies what is at `offset`, up to the end of the file; returns how much.
@@ -45,7 +59,7 @@ impl Content {
     pub(super) fn put(&mut self, offset: u64, data: &[u8]) {
         let start = offset as usize;
         let end = start + data.len();
-        let bytes = Arc::make_mut(&mut self.bytes);
+        let bytes = self.bytes_mut();
         if start == bytes.len() {
             bytes.extend_from_slice(data);
         } else {
@@ -63,14 +77,14 @@ impl Content {
         let from = from.min(stored) as usize;
         let to = to.min(stored) as usize;
         if from < to {
-            Arc::make_mut(&mut self.bytes)[from..to].fill(0);
+            self.bytes_mut()[from..to].fill(0);
         }
     }
 
     /// Sets the length: cuts what is behind it, or adds zeros.
     pub(super) fn set_len(&mut self, len: u64) {
         if len < self.bytes.len() as u64 {
-            Arc::make_mut(&mut self.bytes).truncate(len as usize);
+            self.bytes_mut().truncate(len as usize);
         }
         self.len = len;
         assert!(self.bytes.len() as u64 <= self.len);
@@ -78,7 +92,7 @@ impl Content {
 
     /// Flips bits of a stored byte.
     pub(super) fn flip(&mut self, offset: u64, mask: u8) {
-        Arc::make_mut(&mut self.bytes)[offset as usize] ^= mask;
+        self.bytes_mut()[offset as usize] ^= mask;
     }
 
     /// Whether it reads as these bytes.
