@@ -22,6 +22,7 @@ macro_rules! say {
     ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
 }
 
+mod bench;
 mod explain;
 mod explore;
 mod mutants;
@@ -63,6 +64,7 @@ Examples:
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
   cargo sim explore                   every crash state of all workloads of three steps
+  cargo sim bench                     how fast it is
   cargo sim canaries                  every lie, and every fault that does nothing
   cargo sim syncs                     every sync of the log, and a seed that needs it";
 
@@ -94,6 +96,8 @@ enum Command {
     Syncs(syncs::SyncsArgs),
     /// Go through everything that power cuts may leave of small workloads, and of their recoveries.
     Explore(explore::ExploreArgs),
+    /// Measure how many recoveries are checked for each second of a processor.
+    Bench(bench::BenchArgs),
     /// Try disks that lie, and disks on which a fault does nothing: each has to be noticed.
     Canaries(CanariesArgs),
 }
@@ -169,6 +173,7 @@ impl Cli {
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Explore(args) => explore::run(args),
+            Command::Bench(args) => bench::run(&args),
             Command::Canaries(args) => run_canaries(&args),
             Command::Syncs(args) => syncs::run(args),
         }

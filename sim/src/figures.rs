@@ -29,6 +29,8 @@ pub struct Figures {
     pub lives: u64,
     /// Opens that succeeded and were judged.
     pub recoveries: u64,
+    /// Those of them that were a run's first, and found no log or one in the legacy format.
+    pub first_opens: u64,
     /// Opens of undamaged forks that succeeded and were judged, too.
     pub repeated: u64,
     /// Forks that were damaged, by kind of damage.
@@ -88,6 +90,7 @@ impl Figures {
     pub fn add(&mut self, other: &Figures) {
         self.lives += other.lives;
         self.recoveries += other.recoveries;
+        self.first_opens += other.first_opens;
         self.repeated += other.repeated;
         let pairs = self.probes.iter_mut().zip(other.probes);
         for (into, from) in pairs.chain(self.verdicts.iter_mut().zip(other.verdicts)) {

@@ -96,6 +96,7 @@ impl Runner<'_> {
         shape: LogShape,
     ) -> Result<(), Violation> {
         self.figures.recoveries += 1;
+        self.figures.first_opens += u64::from(self.figures.lives == 1);
         let mut tally = self.session.tally.borrow_mut();
         tally.evaluated(Property::Opens);
         if self.shape.is_some_and(|last| last != shape) && !recovered.records.is_empty() {
