@@ -195,7 +195,7 @@ impl SegmentHeader {
             original: is_copy.then_some(original),
             required,
         };
-        match header.is_sound() && bytes[ZEROS_AT..CHECKSUM_AT].iter().all(|&byte| byte == 0) {
+        match header.is_sound() && bytes[ZEROS_AT..CHECKSUM_AT] == [0; CHECKSUM_AT - ZEROS_AT] {
             true => Ok(header),
             false => Err(contradicts),
         }
