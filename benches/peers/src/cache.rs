@@ -21,6 +21,9 @@ pub fn warm(dir: &Path) -> Result<()> {
 /// host below a virtual machine may still have them in its own cache.
 pub fn cool(dir: &Path) -> Result<()> {
     settle(dir)?;
+    // So that the memory for the cache is there: in a virtual machine, memory that was not used for a while is
+    // the host's, and getting it back costs more than to read the file. Not all logs write through the cache.
+    warm(dir)?;
     each_file(dir, &mut |path| {
         Ok(fadvise(File::open(path)?, 0, None, Advice::DontNeed)?)
     })?;
