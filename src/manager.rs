@@ -195,7 +195,7 @@ impl WalManager {
     ///
     /// The log prepares a little by itself. Who wants none of that in a commit calls this now and then,
     /// from a thread with time: others commit between its pieces of 256 KiB. What is prepared and not
-    /// used is given back when the segment is sealed.
+    /// used is given back when the segment is sealed; after a crash, an open looks through it once.
     ///
     /// # Errors
     /// [`Error::Full`]: no space for all of it; nothing is lost. [`Error::Poisoned`], [`Error::Closed`].

@@ -56,7 +56,7 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         low_water = tail.kept.low_water.as_u64(),
         proven = tail.proven.as_u64(),
         adopted = tail.valid.as_u64() - tail.proven.as_u64(),
-        cut_bytes = last.file_bytes.saturating_sub(tail.end),
+        cut_bytes = tail.written_end - tail.end,
         closed = tail.is_sealed || tail.is_fresh(last),
         "found a log"
     );

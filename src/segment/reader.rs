@@ -83,6 +83,14 @@ impl Promise {
     }
 }
 
+/// What there is at the end of a segment.
+pub(crate) struct Rest {
+    /// What the headers of frames at any block boundary there promise: true wherever they stand.
+    pub(crate) promise: Promise,
+    /// The offset behind the last block that is not all zeros: those behind it were only prepared.
+    pub(crate) end: u64,
+}
+
 /// A cursor over the frames of one segment.
 pub(crate) struct FrameReader {
     window: Window,
@@ -228,17 +236,23 @@ impl FrameReader {
         Ok(FrameHeader::decode(held, &self.header, offset))
     }
 
-    /// What the headers of frames at any block boundary from `offset` on promise: true wherever
-    /// they stand.
-    pub(crate) fn promise_from(&mut self, mut offset: u64) -> Result<Promise> {
-        let mut promise = Promise::default();
+    /// What there is from `offset` on, of which nobody knows whether it is part of the log.
+    pub(crate) fn rest_from(&mut self, mut offset: u64) -> Result<Rest> {
+        let mut rest = Rest {
+            promise: Promise::default(),
+            end: offset,
+        };
+        let block = u64::from(self.header.block_bytes);
         while offset < self.file_bytes() {
             if let Ok(frame) = self.header_at(offset)? {
-                promise = promise.or(Promise::of_frame(&frame));
+                rest.promise = rest.promise.or(Promise::of_frame(&frame));
             }
-            offset += u64::from(self.header.block_bytes);
+            if self.window.at(offset, block)?.iter().any(|&byte| byte != 0) {
+                rest.end = self.file_bytes().min(offset + block);
+            }
+            offset += block;
         }
-        Ok(promise)
+        Ok(rest)
     }
 
     /// The first byte in `from..to` that is not zero, if the file has one there.

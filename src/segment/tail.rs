@@ -25,6 +25,8 @@ pub(crate) struct Tail {
     pub(crate) valid: Lsn,
     /// The offset behind that frame.
     pub(crate) end: u64,
+    /// The offset behind whatever else was written, torn or a footer: zeros follow, if anything.
+    pub(crate) written_end: u64,
     /// The highest low-water mark in a valid frame, and the last holds.
     pub(crate) kept: Kept,
     /// The same, up to `proven_end`.
@@ -72,6 +74,7 @@ impl Tail {
             proven_end: reader.offset(),
             valid: header.first_lsn.before(),
             end: reader.offset(),
+            written_end: reader.offset(),
             proven_kept: kept.clone(),
             kept,
             required: header.required,
@@ -113,7 +116,9 @@ impl Tail {
         };
         // From the stop on: there may be a header whose body is torn. Where frames start is known, so
         // each block is looked at once.
-        promise = promise.or(reader.promise_from(stop.offset)?);
+        let rest = reader.rest_from(stop.offset)?;
+        promise = promise.or(rest.promise);
+        tail.written_end = rest.end;
         if promise.lsn > tail.valid || promise.end > stop.offset || !stop.why.can_be_torn() {
             return Err(corrupt(&tail, stop.offset, stop.why));
         }

@@ -103,7 +103,8 @@ impl Extent {
     pub(crate) fn of_open_end(reader: FrameReader, header: &SegmentHeader) -> Result<Extent> {
         let mut reader = reader;
         let start = reader.offset();
-        let promise = reader.promise_from(start)?.or(Promise::of_header(header));
+        let promise = reader.rest_from(start)?.promise;
+        let promise = promise.or(Promise::of_header(header));
         let mut last = header.first_lsn.before();
         loop {
             let stop = reader.offset();

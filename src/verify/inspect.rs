@@ -103,7 +103,7 @@ impl<'a> Inspection<'a> {
                     true => u64::from(last.segment.header.block_bytes),
                     false => 0,
                 };
-                self.report.torn_bytes = last.file_bytes.saturating_sub(tail.end + footer);
+                self.report.torn_bytes = tail.written_end.saturating_sub(tail.end + footer);
             }
             End::Unknown(extent, _) => {
                 self.report.proven_lsn = extent.promise().lsn;
@@ -230,11 +230,13 @@ impl<'a> Inspection<'a> {
                 Step::Frame { offset, frame } => {
                     self.see_frame(&mut segment, &mut walk, offset, &frame, end)?;
                 }
-                Step::Damage { offset, .. } if is_gone(end, offset) => {
-                    self.report.torn_bytes = entry.file_bytes.saturating_sub(offset);
-                    break;
-                }
-                Step::Damage { offset, why } => self.see_damage(&mut segment, offset, why, end),
+                Step::Damage { offset, why } => match torn_at(end, offset) {
+                    Some(bytes) => {
+                        self.report.torn_bytes = bytes;
+                        break;
+                    }
+                    None => self.see_damage(&mut segment, offset, why, end),
+                },
             }
             self.tell_progress(self.done_bytes + walk.reader.offset());
         }
@@ -432,10 +434,15 @@ impl<'a> Inspection<'a> {
     }
 }
 
-/// Whether a frame that the scan has read a moment ago is not there any more, as it may happen to
-/// one that nothing proves: after a failed sync it may have been in the page cache only.
-fn is_gone(end: &End<'_>, offset: u64) -> bool {
-    matches!(end, End::Found(tail) if offset >= tail.proven_end)
+/// How much is torn from here on, where a frame that the scan has read a moment ago is not there any more, as it may
+/// happen to one that nothing proves: after a failed sync it may have been in the page cache only.
+fn torn_at(end: &End<'_>, offset: u64) -> Option<u64> {
+    match end {
+        End::Found(tail) if offset >= tail.proven_end => {
+            Some(tail.written_end.saturating_sub(offset))
+        }
+        _ => None,
+    }
 }
 
 const WHERE_HEADER: &str = "bytes between the header and the first frame are not zero";
