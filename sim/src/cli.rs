@@ -13,7 +13,6 @@ use seawall_sim::checker::Class;
 use seawall_sim::disk::{Fault, Lie, Profile};
 use seawall_sim::report::failure::save_and_tell;
 use seawall_sim::report::summary::Outcome;
-use seawall_sim::scenario::generate::Shape;
 use seawall_sim::seed::Seed;
 
 /// Prints a line to standard output. That may be a pipe which nobody reads any more, and that is
@@ -269,10 +268,7 @@ fn banner(campaign: &Campaign) -> String {
         or_none(campaign.seeds.map(|seeds| seeds.to_string())),
         or_none(campaign.time.map(|time| format!("{} s", time.as_secs()))),
         campaign.jobs,
-        match campaign.setting.shape {
-            Shape::Swarm => "swarm".into(),
-            Shape::Fixed { clients, appends } => format!("{clients}x{appends}"),
-        },
+        campaign.setting.shape,
         campaign.setting.encryption,
         campaign.setting.profile.map_or("drawn", Profile::name),
         campaign

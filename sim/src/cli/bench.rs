@@ -19,6 +19,8 @@ use seawall_sim::seed::Seed;
 
 use super::{bar_of, cpu_time, jobs_or_all, tell};
 
+mod growth;
+
 #[derive(Args)]
 pub(super) struct BenchArgs {
     /// The first seed, for each workload the same.
@@ -30,13 +32,18 @@ pub(super) struct BenchArgs {
     /// How much of each workload is run in a round: 1 is about a second and a half of a processor.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     size: u32,
+    /// What recoveries and appends cost as the work grows, in place of the table of workloads.
+    #[arg(long)]
+    growth: bool,
     /// How many threads, beside one. Default: one for each processor.
     #[arg(long)]
     jobs: Option<usize>,
 }
 
+type Workload = (&'static str, Shape, Encryption, u64);
+
 /// A workload, with so many seeds for each size.
-const WORKLOADS: [(&str, Shape, Encryption, u64); 5] = [
+const WORKLOADS: [Workload; 5] = [
     ("swarm", Shape::Swarm, Encryption::Drawn, 3000),
     ("4x20 plain", fixed(4, 20), Encryption::Never, 600),
     ("4x20 encrypted", fixed(4, 20), Encryption::Always, 500),
@@ -45,7 +52,11 @@ const WORKLOADS: [(&str, Shape, Encryption, u64); 5] = [
 ];
 
 const fn fixed(clients: usize, appends: usize) -> Shape {
-    Shape::Fixed { clients, appends }
+    Shape::Fixed {
+        clients,
+        appends,
+        lives: 8,
+    }
 }
 
 /// What one round of a workload came to.
@@ -67,6 +78,9 @@ impl Measured {
 }
 
 pub(super) fn run(args: &BenchArgs) -> ExitCode {
+    if args.growth {
+        return growth::run(args);
+    }
     let jobs = jobs_or_all(args.jobs);
     say!("seed {}", args.seed);
     let rows: Vec<_> = WORKLOADS
@@ -97,11 +111,7 @@ pub(super) fn run(args: &BenchArgs) -> ExitCode {
     say!("|---|---|---|---|---|---|---|---|");
     let mut alone = 0.0;
     for (rounds, (workload, jobs)) in measured.iter().zip(rows) {
-        let median = |figure: &dyn Fn(&Measured) -> f64| {
-            let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures[figures.len() / 2]
-        };
+        let median = |figure: &dyn Fn(&Measured) -> f64| median(rounds, figure);
         let real = median(&|one| one.recoveries as f64 / one.wall.as_secs_f64());
         if *jobs == 1 {
             alone = real;
@@ -121,11 +131,17 @@ pub(super) fn run(args: &BenchArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn median(rounds: &[Measured], figure: &dyn Fn(&Measured) -> f64) -> f64 {
+    let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
 fn measure(
     args: &BenchArgs,
-    &(_, shape, encryption, seeds): &(&str, Shape, Encryption, u64),
+    &(_, shape, encryption, seeds): &Workload,
     jobs: usize,
-) -> Result<Measured, Summary> {
+) -> Result<Measured, Box<Summary>> {
     let setting = Setting {
         shape,
         encryption,
@@ -150,7 +166,7 @@ fn measure(
     let summary = campaign.run(|_| ());
     let (cpu, wall) = (cpu_time() - before, start.elapsed());
     if summary.failure.is_some() {
-        return Err(summary);
+        return Err(Box::new(summary));
     }
     let on_forks = on_forks(&summary.figures);
     Ok(Measured {

@@ -12,7 +12,8 @@ use seawall_sim::sched::policy::PolicyKind;
 /// What is not left to the seed.
 #[derive(Args)]
 pub(super) struct SettingArgs {
-    /// The same workload in each life, for measurements: clients x appends, such as 4x20.
+    /// The same workload in each life, for measurements: clients x appends, such as 4x20, in 8 lives;
+    /// or in as many as a third number says, such as 4x20x16.
     #[arg(long, value_parser = parse_shape)]
     shape: Option<Shape>,
     /// Which logs are encrypted: drawn (half of the seeds'), never, always.
@@ -46,8 +47,8 @@ impl SettingArgs {
     /// The options that say the same, each after a space.
     pub(super) fn options(&self) -> String {
         let mut options = String::new();
-        if let Some(Shape::Fixed { clients, appends }) = self.shape {
-            options += &format!(" --shape {clients}x{appends}");
+        if let Some(shape @ Shape::Fixed { .. }) = self.shape {
+            options += &format!(" --shape {shape}");
         }
         if self.encryption != Encryption::Drawn {
             options += &format!(" --encryption {}", self.encryption);
@@ -72,11 +73,21 @@ fn parse_lint(text: &str) -> Result<Property, String> {
 
 fn parse_shape(text: &str) -> Result<Shape, String> {
     let wrong = || format!("`{text}` is not a workload like 4x20");
-    let (clients, appends) = text.split_once('x').ok_or_else(wrong)?;
-    let clients: usize = clients.parse().map_err(|_| wrong())?;
-    let appends = appends.parse().map_err(|_| wrong())?;
-    match (1..=64).contains(&clients) && (1..=10_000).contains(&appends) {
-        true => Ok(Shape::Fixed { clients, appends }),
+    let numbers: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+    let (clients, appends, lives) = match numbers.map_err(|_| wrong())?[..] {
+        [clients, appends] => (clients, appends, 8),
+        [clients, appends, lives] => (clients, appends, lives as u64),
+        _ => return Err(wrong()),
+    };
+    let is_sound = (1..=64).contains(&clients)
+        && (1..=10_000).contains(&appends)
+        && (1..=1000).contains(&lives);
+    match is_sound {
+        true => Ok(Shape::Fixed {
+            clients,
+            appends,
+            lives,
+        }),
         false => Err(wrong()),
     }
 }

@@ -266,8 +266,8 @@ impl Vfs for SimVfs {
             |(_, ino, _)| u64::from(ino.0),
         )?;
         // What was opened has a path that the disk understood.
-        let parts = path.to_str().unwrap_or_default().split('/');
-        let name = parts.filter(|part| !part.is_empty()).next_back();
+        let mut parts = path.to_str().unwrap_or_default().split('/');
+        let name = parts.rfind(|part| !part.is_empty());
         let shared = Arc::clone(&self.shared);
         Ok(Arc::new(SimFile {
             shared,

@@ -3,6 +3,8 @@
 //! the boundary; a share of runs has the sizes of production all the same.
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
+use std::fmt;
+
 use crate::checker::unchecked::Unchecked;
 use crate::choice::{Choices, Purpose, Ratio, Stream, Tape};
 use crate::disk::{Knobs, Media, Profile, SyncErrorMode, SyncNames};
@@ -34,7 +36,22 @@ pub enum Shape {
         clients: usize,
         /// Operations of each client, all of them appends or syncs.
         appends: usize,
+        /// Lives, one behind the other, of one log.
+        lives: u64,
     },
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Swarm => f.write_str("swarm"),
+            Shape::Fixed {
+                clients,
+                appends,
+                lives,
+            } => write!(f, "{clients}x{appends}x{lives}"),
+        }
+    }
 }
 
 /// What is not left to the seed.
@@ -72,7 +89,7 @@ pub fn generate(seed: Seed, setting: Setting) -> Scenario {
     let disk = draw_knobs(&mut stream);
     let is_production = shape == Shape::Swarm && stream.happens(Ratio::new(1, 128));
     let lives = match (shape, is_production) {
-        (Shape::Fixed { .. }, _) => 8,
+        (Shape::Fixed { lives, .. }, _) => lives,
         (Shape::Swarm, true) => stream.within(1, 2),
         (Shape::Swarm, false) => stream.within(1, 4),
     };
@@ -174,7 +191,9 @@ fn draw_life(stream: &mut Stream, shape: Shape, verbs: &Verbs, is_production: bo
                 })
                 .collect()
         }
-        Shape::Fixed { clients, appends } => (0..clients)
+        Shape::Fixed {
+            clients, appends, ..
+        } => (0..clients)
             .map(|_| (0..appends).map(|_| draw_append(stream)).collect())
             .collect(),
     };
