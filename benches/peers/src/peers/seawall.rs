@@ -79,7 +79,8 @@ impl Peer for Seawall {
     }
 
     fn reopens(&self) -> bool {
-        true
+        // Preparing would be measured with it.
+        *self != Seawall::Prepared
     }
 
     fn open(&self, setup: &Setup) -> Result<Box<dyn Log>> {
