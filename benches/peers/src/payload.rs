@@ -75,3 +75,30 @@ impl Verifier {
         self.count
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Slots, Verifier};
+
+    #[test]
+    fn records_come_in_order_and_as_they_were_written_or_are_refused() {
+        let mut slots = Slots::new(2, 16);
+        slots.number(2);
+        let written: Vec<Vec<u8>> = slots.records().iter().map(|one| one.to_vec()).collect();
+        let mut verifier = Verifier::new(2, 16);
+        assert!(verifier.see(&written[0]).is_err());
+        slots.number(0);
+        let mut records = slots.records().into_iter();
+        for _ in 0..2 {
+            let record = records.next().expect("two slots");
+            assert!(verifier.see(record).is_ok());
+        }
+        assert!(verifier.see(&written[0][..15]).is_err());
+        let mut changed = written[0].clone();
+        changed[15] ^= 1;
+        assert!(verifier.see(&changed).is_err());
+        assert!(verifier.see(&written[0]).is_ok());
+        assert!(verifier.see(&written[1]).is_ok());
+        assert_eq!(verifier.count(), 4);
+    }
+}

@@ -86,3 +86,52 @@ fn split<'b>(mut bytes: &'b [u8], lengths: &[usize]) -> Vec<&'b [u8]> {
     };
     lengths.iter().map(next).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use anyhow::{Result, ensure};
+
+    use super::Queue;
+    use crate::peer::Log;
+
+    #[derive(Default)]
+    struct Memory(Mutex<Vec<Vec<u8>>>);
+
+    impl Log for Memory {
+        fn append(&self, records: &[&[u8]]) -> Result<()> {
+            let mut all = self.0.lock().expect("no panic under the lock");
+            all.extend(records.iter().map(|one| one.to_vec()));
+            ensure!(all.len() <= 400, "full");
+            Ok(())
+        }
+
+        fn close(self: Box<Self>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_record_arrives_once_and_a_failure_is_everybodys() {
+        let log = Memory::default();
+        let queue = Queue::new(&log);
+        std::thread::scope(|scope| {
+            for thread in 0..4u8 {
+                let queue = &queue;
+                scope.spawn(move || {
+                    for number in 0..100u8 {
+                        queue.append(&[&[thread, number]]).expect("there is room");
+                    }
+                });
+            }
+        });
+        let all = log.0.lock().expect("no panic under the lock").clone();
+        for thread in 0..4 {
+            let its = all.iter().filter(|record| record[0] == thread);
+            assert!(its.map(|record| record[1]).eq(0..100));
+        }
+        assert!(queue.append(&[&[9]]).is_err());
+        assert!(queue.append(&[&[9]]).is_err());
+    }
+}

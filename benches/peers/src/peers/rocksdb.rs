@@ -10,7 +10,8 @@ use anyhow::Result;
 
 use crate::peer::{Log, Peer, Setup, SharedVerifier};
 
-const MEMORY_BYTES: usize = 8 << 30;
+/// More than a second's appends.
+const MEMORY_BYTES: u64 = 256 << 20;
 
 /// See the file's head.
 pub struct RocksDb;
@@ -32,7 +33,7 @@ impl Peer for RocksDb {
         let mut write = WriteOptions::default();
         write.set_sync(true);
         Ok(Box::new(RocksLog {
-            db: DB::open(&options(), setup.path("db"))?,
+            db: DB::open(&options(setup), setup.path("db"))?,
             write,
             next: AtomicU64::new(0),
         }))
@@ -40,7 +41,7 @@ impl Peer for RocksDb {
 
     fn replay(&self, setup: &Setup, verifier: &SharedVerifier) -> Result<()> {
         let mut verifier = verifier.lock().expect("one thread");
-        let db = DB::open(&options(), setup.path("db"))?;
+        let db = DB::open(&options(setup), setup.path("db"))?;
         for entry in db.iterator(IteratorMode::Start) {
             verifier.see(&entry?.1)?;
         }
@@ -48,12 +49,16 @@ impl Peer for RocksDb {
     }
 }
 
-fn options() -> Options {
+fn options(setup: &Setup) -> Options {
+    // Not more than is needed: a log file is allocated as large as the memory, and a tenth.
+    let memory_bytes = match setup.keeps_all {
+        true => 2 * setup.bytes + MEMORY_BYTES,
+        false => MEMORY_BYTES,
+    };
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_compression_type(DBCompressionType::None);
-    options.set_write_buffer_size(MEMORY_BYTES);
-    options.set_db_write_buffer_size(MEMORY_BYTES);
+    options.set_write_buffer_size(memory_bytes as usize);
     options
 }
 
