@@ -17,6 +17,7 @@ use seawall::env::sync::Mutex;
 use seawall::env::time::Clock;
 use seawall::env::vfs::{DirectAlignment, File, Metadata, OpenHow, Vfs};
 use seawall::format::header::HEADER_BYTES;
+use seawall::{KeyRing, Result, WalConfig, WalManager, WalTuning};
 
 type Content = Arc<Mutex<Vec<u8>>>;
 
@@ -76,6 +77,22 @@ impl Disk {
             clock: Arc::new(NoTime),
             entropy: Arc::new(Counted::default()),
         }
+    }
+
+    /// Opens a log here, with small segments and the smallest blocks.
+    ///
+    /// # Errors
+    /// As any open.
+    pub fn open_log(&self, dir: &Path, keys: Option<KeyRing>) -> Result<WalManager> {
+        let config = WalConfig {
+            use_direct_io: false,
+            segment_target_size: 2048,
+            tuning: WalTuning {
+                write_buffer_size: 512,
+                alignment: 512,
+            },
+        };
+        WalManager::open_in(self.env(), dir, config, keys)
     }
 
     fn file(&self, path: &Path) -> io::Result<Content> {

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use seawall::format::legacy::{LEGACY_HEADER_BYTES, LegacyHeader, SLOT_BYTES, SLOTS_AT};
 use seawall::migration::migrate_dry_run_watched;
 use seawall::{
-    Error, KeyRing, Result, TenantId, VShardId, Verdict, WalConfig, WalEncryptionKey, WalManager,
-    WalRecord, WalTuning, verify_in,
+    Error, KeyRing, Result, TenantId, VShardId, Verdict, WalEncryptionKey, WalRecord, verify_in,
 };
 
 use super::disk::Disk;
@@ -48,17 +47,7 @@ pub fn check(bytes: &[u8]) {
         false => (Path::new(DIR), Path::new(DIR)),
     };
     let keys = (mode & 4 != 0).then(|| KeyRing::new(WalEncryptionKey::from_bytes(&[7; 32])));
-    let open = || {
-        let config = WalConfig {
-            use_direct_io: false,
-            segment_target_size: 2048,
-            tuning: WalTuning {
-                write_buffer_size: 512,
-                alignment: 512,
-            },
-        };
-        WalManager::open_in(disk.env(), path, config, keys.clone())
-    };
+    let open = || disk.open_log(path, keys.clone());
     let found = migrate_dry_run_watched(disk.env(), path, keys.clone(), &mut |_| {});
     let mut opened = open();
     if let Err(Error::Full { .. }) = &opened {

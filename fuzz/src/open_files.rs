@@ -8,10 +8,7 @@
 
 use std::path::Path;
 
-use seawall::{
-    Error, KeyRing, Result, WalConfig, WalEncryptionKey, WalManager, WalRecord, WalTuning, dump_in,
-    verify_in,
-};
+use seawall::{Error, KeyRing, Result, WalEncryptionKey, WalRecord, dump_in, verify_in};
 
 use super::decode_frame::mend_header;
 use super::disk::Disk;
@@ -52,17 +49,7 @@ pub fn check(bytes: &[u8]) {
     }
     let key = WalEncryptionKey::from_file_in(&disk.env(), &Path::new(DIR).join(NAMES[6]));
     assert_eq!(key.is_ok(), lengths_of_key.last() == Some(&32));
-    let open = || {
-        let config = WalConfig {
-            use_direct_io: false,
-            segment_target_size: 2048,
-            tuning: WalTuning {
-                write_buffer_size: 512,
-                alignment: 512,
-            },
-        };
-        WalManager::open_in(disk.env(), Path::new(DIR), config, keys.clone())
-    };
+    let open = || disk.open_log(Path::new(DIR), keys.clone());
     let before = disk.segments(Path::new(DIR));
     let told = verify_in(disk.env(), Path::new(DIR), keys.clone()).map(drop);
     let dumped: Result<Vec<WalRecord>> =

@@ -8,10 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use seawall::format::header::SegmentHeader;
-use seawall::{
-    KeyRing, TenantId, VShardId, WalConfig, WalEncryptionKey, WalManager, WalRecord, WalTuning,
-    verify_in,
-};
+use seawall::{KeyRing, TenantId, VShardId, WalEncryptionKey, WalRecord, verify_in};
 
 use super::decode_frame::{mend_header, seal_frame};
 use super::disk::Disk;
@@ -42,7 +39,7 @@ pub fn check(bytes: &[u8]) {
         }
         let keys = key.map(ring);
         drop(verify_in(changed.env(), Path::new(DIR), keys.clone()));
-        let opened = WalManager::open_in(changed.env(), Path::new(DIR), config(), keys);
+        let opened = changed.open_log(Path::new(DIR), keys);
         opened.and_then(|wal| wal.replay())
     };
     match with(Some(7)) {
@@ -64,20 +61,9 @@ fn ring(key: u8) -> KeyRing {
     KeyRing::new(WalEncryptionKey::from_bytes(&[key; 32]))
 }
 
-fn config() -> WalConfig {
-    WalConfig {
-        use_direct_io: false,
-        segment_target_size: 2048,
-        tuning: WalTuning {
-            write_buffer_size: 512,
-            alignment: BLOCK,
-        },
-    }
-}
-
 fn write(disk: &Disk, input: &mut Input<'_>) -> Vec<WalRecord> {
     let mode = input.byte();
-    let wal = WalManager::open_in(disk.env(), Path::new(DIR), config(), Some(ring(7)));
+    let wal = disk.open_log(Path::new(DIR), Some(ring(7)));
     let wal = wal.expect("a disk without faults");
     for number in 0..mode % (RECORDS_MAX + 1) {
         let payload = vec![number; usize::from(input.byte()) * 8];

@@ -8,7 +8,7 @@ use std::path::Path;
 use seawall::format::buffer::{FrameBuffer, Place};
 use seawall::format::frame::{FRAME_HEADER_BYTES, FrameKind};
 use seawall::format::header::SegmentHeader;
-use seawall::{Lsn, TenantId, VShardId, WalConfig, WalManager, WalTuning};
+use seawall::{Lsn, TenantId, VShardId};
 
 use crate::fuzz::decode_frame::{OFFSET, segment};
 use crate::fuzz::disk::Disk;
@@ -137,15 +137,7 @@ fn steps(mode: u8, steps: &[Vec<u8>]) -> Vec<u8> {
 /// A log as the library writes it, in the mode that takes the files as they are.
 pub fn written(close: bool, spoil: impl Fn(&mut SegmentHeader)) -> Vec<u8> {
     let disk = Disk::with_space(1 << 20);
-    let config = WalConfig {
-        use_direct_io: false,
-        segment_target_size: 2048,
-        tuning: WalTuning {
-            write_buffer_size: 512,
-            alignment: 512,
-        },
-    };
-    let wal = WalManager::open_in(disk.env(), Path::new("/log"), config, None).expect("opens");
+    let wal = disk.open_log(Path::new("/log"), None).expect("opens");
     for length in [10, 700, 300, 0, 900] {
         let (tenant, vshard) = (TenantId::new(1), VShardId::new(2));
         let appended = wal.append_put(tenant, vshard, &vec![length as u8; length]);
