@@ -24,6 +24,7 @@ macro_rules! say {
 mod bench;
 mod explain;
 mod explore;
+mod limits;
 mod mutants;
 mod replay;
 mod schedules;
@@ -32,6 +33,7 @@ mod shrink;
 mod sweep;
 mod syncs;
 
+use limits::{JobsArgs, LimitArgs};
 use setting::SettingArgs;
 
 const EXIT_CODES: &str = "\
@@ -108,12 +110,8 @@ struct RunArgs {
     /// How many seeds, one after the other. Default 1000, or no limit with --time.
     #[arg(long)]
     seeds: Option<u64>,
-    /// Begin no seed after this time: 90s, 30m, 8h.
-    #[arg(long, value_parser = parse_time)]
-    time: Option<Duration>,
-    /// How many threads. Default: one for each processor.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Print the summary as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
@@ -145,19 +143,8 @@ struct CanariesArgs {
     /// The first seed, for each canary the same.
     #[arg(long, default_value = "1")]
     seed: Seed,
-    /// How many threads. Default: one for each processor.
-    #[arg(long)]
-    jobs: Option<usize>,
-}
-
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a time like 90s, 30m or 8h");
-    let units = [("s", 1), ("m", 60), ("h", 3600)];
-    let parsed = units.iter().find_map(|&(unit, seconds)| {
-        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        number.checked_mul(seconds)
-    });
-    parsed.map(Duration::from_secs).ok_or_else(wrong)
+    #[command(flatten)]
+    jobs: JobsArgs,
 }
 
 impl Cli {
@@ -180,15 +167,15 @@ impl Cli {
 }
 
 fn run_campaign(args: &RunArgs) -> ExitCode {
-    let seeds = match (args.seeds, args.time) {
+    let seeds = match (args.seeds, args.limits.time) {
         (None, None) => Some(1000),
         (seeds, _) => seeds,
     };
     let campaign = Campaign {
         seed: args.seed.unwrap_or_else(random_seed),
         seeds,
-        time: args.time,
-        jobs: jobs_or_all(args.jobs),
+        time: args.limits.time,
+        jobs: args.limits.jobs.count(),
         setting: args.setting.setting(),
         guided: args.guided,
         twice: args.twice,
@@ -287,17 +274,12 @@ fn banner(campaign: &Campaign) -> String {
     )
 }
 
-fn jobs_or_all(jobs: Option<usize>) -> usize {
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    jobs.unwrap_or_else(processors).max(1)
-}
-
 fn run_canaries(args: &CanariesArgs) -> ExitCode {
     say!("seed {}", args.seed);
     say!("{TABLE_HEAD}");
     let mut missed = 0;
     for canary in Canary::all() {
-        let finding = canary.try_out(args.seed, jobs_or_all(args.jobs));
+        let finding = canary.try_out(args.seed, args.jobs.count());
         missed += u32::from(!finding.is_noticed);
         say!("{}", finding.row());
     }

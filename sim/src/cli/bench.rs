@@ -17,7 +17,8 @@ use seawall_sim::scenario::generate::{Setting, Shape};
 use seawall_sim::scenario::keys::Encryption;
 use seawall_sim::seed::Seed;
 
-use super::{bar_of, cpu_time, jobs_or_all, tell};
+use super::limits::jobs_or_all;
+use super::{bar_of, cpu_time, tell};
 
 mod growth;
 

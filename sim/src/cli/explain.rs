@@ -23,14 +23,10 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(args: &ExplainArgs) -> ExitCode {
-    let scenario = match args.what.scenario() {
+    let scenario = match args.what.read() {
         Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
+        Err(code) => return code,
     };
-    say!("seed {}", scenario.seed);
     let (scenario, name) = match small(&scenario) {
         Ok(Some((small, name))) => (small, name),
         Ok(None) => (scenario, args.what.name()),

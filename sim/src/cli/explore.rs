@@ -12,7 +12,8 @@ use seawall_sim::explore::{
     Address, DEPTH_MAX, Explore, Explored, Level, Longer, Offence, Which, Workload, knobs, replay,
 };
 
-use super::{bar_of, jobs_or_all, parse_time};
+use super::bar_of;
+use super::limits::{JobsArgs, parse_time};
 
 /// Their number still fits, though nobody has the time for them.
 const OPS_MAX: u32 = 12;
@@ -38,9 +39,8 @@ pub(super) struct ExploreArgs {
     /// Give up after this time: 90s, 30m, 8h.
     #[arg(long, value_parser = parse_time)]
     time: Option<Duration>,
-    /// How many threads. Default: one for each processor.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    jobs: JobsArgs,
     /// Just one state of one workload, as an earlier exploration has called it.
     #[arg(long, value_name = "STATE", requires = "workload")]
     at: Option<Address>,
@@ -86,7 +86,7 @@ pub(super) fn run(args: ExploreArgs) -> ExitCode {
         depth: args.depth,
         groups_max: args.groups,
         knobs,
-        jobs: jobs_or_all(args.jobs),
+        jobs: args.jobs.count(),
     };
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
     let start = Instant::now();

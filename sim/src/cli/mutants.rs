@@ -9,7 +9,8 @@ use clap::Args;
 use seawall_sim::mutants::{Step, Suite, Trouble};
 use seawall_sim::seed::Seed;
 
-use super::{bar_of, jobs_or_all, parse_time};
+use super::bar_of;
+use super::limits::{jobs_or_all, parse_time};
 
 #[derive(Args)]
 pub(super) struct MutantsArgs {

@@ -41,14 +41,10 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) fn run(args: &ReplayArgs) -> ExitCode {
-    let scenario = match args.what.scenario() {
+    let scenario = match args.what.read() {
         Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
+        Err(code) => return code,
     };
-    say!("seed {}", scenario.seed);
     say!("{}", scenario.print());
     let report = run_scenario(&scenario, args.trace);
     for line in &report.trace.lines {
@@ -102,12 +98,22 @@ impl WhatArgs {
         format!("{}{without}{options}", self.what)
     }
 
-    /// The scenario itself.
+    /// The scenario itself, whose seed it says.
     ///
     /// # Errors
-    /// Says in one line what is wrong.
+    /// How to end, where it has said what is wrong.
+    pub(super) fn read(&self) -> Result<Scenario, ExitCode> {
+        let scenario = self.scenario().map_err(|error| {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        })?;
+        say!("seed {}", scenario.seed);
+        Ok(scenario)
+    }
+
+    /// Says in one line what is wrong, if something is.
     #[allow(clippy::disallowed_methods)] // Scenario files are on the real file system.
-    pub(super) fn scenario(&self) -> Result<Scenario, String> {
+    fn scenario(&self) -> Result<Scenario, String> {
         let path: PathBuf = self.what.clone().into();
         if !path.exists() {
             let seed: Seed = self

@@ -10,7 +10,8 @@ use serde_json::json;
 use seawall_sim::disk::Lie;
 use seawall_sim::exhaust::{Exhaust, Outcome, Row, Walked, Workload};
 
-use super::{bar_of, cpu_time, jobs_or_all, parse_time, tell};
+use super::limits::LimitArgs;
+use super::{bar_of, cpu_time, tell};
 
 #[derive(Args)]
 pub(super) struct SchedulesArgs {
@@ -26,12 +27,8 @@ pub(super) struct SchedulesArgs {
     /// How many operations each of them does.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     ops: u8,
-    /// Begin no run after this time: 90s, 30m, 8h.
-    #[arg(long, value_parser = parse_time)]
-    time: Option<Duration>,
-    /// How many threads. Default: one for each processor.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Print the outcome as one JSON object on the last line of standard output.
     #[arg(long)]
     json: bool,
@@ -55,8 +52,8 @@ pub(super) fn run(args: &SchedulesArgs) -> ExitCode {
     let exhaust = Exhaust {
         workloads,
         preemptions_max: args.preemptions,
-        time: args.time,
-        jobs: jobs_or_all(args.jobs),
+        time: args.limits.time,
+        jobs: args.limits.jobs.count(),
         lie: args.lie,
     };
     say!(

@@ -29,14 +29,10 @@ pub(super) struct ShrinkArgs {
 }
 
 pub(super) fn run(args: &ShrinkArgs) -> ExitCode {
-    let scenario = match args.what.scenario() {
+    let scenario = match args.what.read() {
         Ok(scenario) => scenario,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
+        Err(code) => return code,
     };
-    say!("seed {}", scenario.seed);
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
     let start = Instant::now();
     let bar = bar_of(Some(args.runs), "{pos}/{len} runs at most");

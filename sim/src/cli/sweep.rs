@@ -9,13 +9,13 @@ use serde_json::json;
 
 use seawall_sim::sweep::{Only, Share, Sweep, Swept, Trouble};
 
-use super::{bar_of, jobs_or_all};
+use super::bar_of;
+use super::limits::JobsArgs;
 
 #[derive(Args)]
 pub(super) struct SweepArgs {
-    /// How many threads. Default: one for each processor.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    jobs: JobsArgs,
     /// Only the logs in plain, or only the encrypted ones.
     #[arg(long)]
     only: Option<Only>,
@@ -29,7 +29,7 @@ pub(super) struct SweepArgs {
 
 pub(super) fn run(args: SweepArgs) -> ExitCode {
     let sweep = Sweep {
-        jobs: jobs_or_all(args.jobs),
+        jobs: args.jobs.count(),
         only: args.only,
         share: Share::ALL,
         at: args.at,

@@ -9,7 +9,8 @@ use clap::Args;
 use seawall_sim::seed::Seed;
 use seawall_sim::syncs::{Explained, Findings, Log, Search, Table};
 
-use super::{SettingArgs, bar_of, cpu_time, jobs_or_all, parse_time};
+use super::limits::LimitArgs;
+use super::{SettingArgs, bar_of, cpu_time};
 
 #[derive(Args)]
 pub(super) struct SyncsArgs {
@@ -19,12 +20,8 @@ pub(super) struct SyncsArgs {
     /// How many seeds.
     #[arg(long, default_value = "20000")]
     seeds: u64,
-    /// Begin no batch of seeds after this time: 90s, 30m, 8h.
-    #[arg(long, value_parser = parse_time)]
-    time: Option<Duration>,
-    /// How many threads. Default: one for each processor.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Only the sites in whose text this is, such as `rotation.rs`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -42,8 +39,8 @@ pub(super) fn run(args: SyncsArgs) -> ExitCode {
     let search = Search {
         seed: args.seed,
         seeds: args.seeds,
-        time: args.time,
-        jobs: jobs_or_all(args.jobs),
+        time: args.limits.time,
+        jobs: args.limits.jobs.count(),
         only: args.only,
     };
     say!("seed {}", search.seed);
