@@ -22,7 +22,7 @@ use seawall::Lsn;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use logs::{Files, closed, flipped, frames, nth};
+use logs::{Files, closed, flipped, frames, nth, sealed};
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
@@ -97,9 +97,12 @@ fn verify_tells_intact_damaged_and_foreign_by_its_exit_code() {
         "damaged",
         3,
     );
-    let last = nth(&files, files.len() - 1);
+    let last = nth(&files, files.len() - 2);
     let footer = frames(&files[&last]).pop().expect("a footer");
-    check(&flipped(&files, &last, footer.offset + 20, 1), "intact", 0);
+    check(&flipped(&files, &last, footer.offset + 20, 1), "damaged", 3);
+    // Nothing vouches for it where the log ends with it.
+    let (ended, _) = sealed(12);
+    check(&flipped(&ended, &last, footer.offset + 20, 1), "intact", 0);
     let mut missing = files.clone();
     missing.remove(&middle);
     check(&missing, "damaged", 3);

@@ -81,14 +81,15 @@ fn a_damaged_mark_behind_the_last_record_is_judged_the_same_before_and_after_an_
     wal.sync().expect("syncs");
     wal.truncate_before(Lsn::new(2)).expect("truncates");
     wal.close().expect("closes");
-    let sealed = wal.list_segments().pop().expect("one segment");
-    drop(wal);
-    // A second open makes it a sealed segment in the middle of the log.
-    drop(open(scratch.path(), 512).expect("opens"));
+    // The close has made it a sealed segment in the middle of the log.
+    let [sealed, _] = &wal.list_segments()[..] else {
+        panic!("one before it was truncated, and one behind it is empty");
+    };
     let mut bytes = std::fs::read(&sealed.path).expect("it is there");
     let mark = bytes.len() - 2 * 512;
     bytes[mark + 30] ^= 1;
     std::fs::write(&sealed.path, bytes).expect("writes");
+    drop(wal);
     let wal = open(scratch.path(), 512).expect("opens");
     let before = wal.replay().is_ok();
     append(&wal, 10);

@@ -124,7 +124,8 @@ fn files_in(disk: &Disk, dir: &Path) -> Files {
     segments.map(|(path, bytes)| (name(path), bytes)).collect()
 }
 
-/// So many durable records in segments of three frames, by one life that ended in a close.
+/// So many durable records in segments of three frames, by one life that ended in a close: the last
+/// segment is empty.
 pub fn closed(records: u64) -> (Files, Vec<WalRecord>) {
     let mut log = Log::new(512);
     for index in 0..records {
@@ -133,6 +134,15 @@ pub fn closed(records: u64) -> (Files, Vec<WalRecord>) {
     }
     log.close();
     (log.files(), log.written)
+}
+
+/// The same without the empty segment: a crash came before it had its name, or the disk was full. The last
+/// segment has records and a footer.
+pub fn sealed(records: u64) -> (Files, Vec<WalRecord>) {
+    let (mut files, written) = closed(records);
+    let (_, empty) = files.pop_last().expect("a segment");
+    assert!(frames(&empty).is_empty());
+    (files, written)
 }
 
 pub fn disk_of(files: &Files) -> Disk {
