@@ -245,3 +245,32 @@ fn many_threads_share_syncs_and_each_gets_its_own_lsn() {
     assert_eq!(payloads(&wal).len(), 400);
     assert!(wal.stats().syncs <= 400);
 }
+
+#[test]
+fn records_read_where_they_lie_are_those_of_the_iterator() {
+    let dir = scratch();
+    let wal = open_small(dir.path());
+    for index in 0..200u16 {
+        let payload = vec![index as u8; usize::from(index * 37 % 900)];
+        wal.append_put(TENANT, VShardId::new(index), &payload)
+            .expect("appends");
+    }
+    wal.sync().expect("syncs");
+    assert!(wal.list_segments().len() > 10);
+    for from in [1, 2, 77, 200] {
+        let expected = wal.replay_from(Lsn::new(from)).expect("replays");
+        assert_eq!(expected.len() as u64, 201 - from);
+        let mut reader = wal.reader_from(Lsn::new(from)).expect("reads");
+        let mut read = Vec::new();
+        // Both ways, in turn.
+        while let Some(record) = reader.next_borrowed().expect("is intact") {
+            read.push(record.to_record());
+            if let Some(record) = reader.next() {
+                read.push(record.expect("is intact"));
+            }
+        }
+        assert!(read == expected);
+        assert!(reader.next_borrowed().expect("it has ended").is_none());
+        assert!(reader.next().is_none());
+    }
+}

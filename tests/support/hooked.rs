@@ -1,4 +1,4 @@
-//! A real file system with a hook in front of opens and syncs.
+//! A real file system with a hook in front of syncs, and behind opens and reads.
 
 #![allow(dead_code)] // Each test file uses its own part.
 
@@ -18,6 +18,8 @@ pub enum Event {
     Sync,
     /// It was opened to read.
     Opened,
+    /// So many bytes of it were read.
+    Read(usize),
 }
 
 type Hook = dyn Fn(Event, &Path) -> io::Result<()> + Send + Sync;
@@ -92,7 +94,9 @@ impl Vfs for Hooked {
 
 impl File for HookedFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.read_at(offset, buf)
+        let count = self.inner.read_at(offset, buf)?;
+        (self.hook)(Event::Read(count), &self.path)?;
+        Ok(count)
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
