@@ -101,7 +101,7 @@ impl LogDir {
     /// Makes the directory's entries durable.
     pub(crate) fn sync(&self) -> Result<()> {
         let sync = || self.env.vfs.sync_dir(&self.path);
-        self.gate.pass("sync directory", &self.path, sync)
+        self.gate.pass_directory(&self.path, sync)
     }
 
     pub(crate) fn open_to_read(&self, path: &Path) -> Result<Arc<dyn File>> {

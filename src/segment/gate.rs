@@ -28,7 +28,7 @@ struct Failure {
 }
 
 impl SyncGate {
-    /// Does a sync of `path`, alone.
+    /// Does a sync of the file at `path`, alone.
     ///
     /// # Errors
     /// What the sync says; once one has failed, the same again, without another one. One that found no
@@ -39,12 +39,31 @@ impl SyncGate {
         path: &Path,
         sync: impl FnOnce() -> io::Result<T>,
     ) -> Result<T> {
+        self.pass_unless(is_for_space, operation, path, sync)
+    }
+
+    /// The same for a directory, which all share: no failure is for one caller alone.
+    pub(crate) fn pass_directory(
+        &self,
+        path: &Path,
+        sync: impl FnOnce() -> io::Result<()>,
+    ) -> Result<()> {
+        self.pass_unless(|_| false, "sync directory", path, sync)
+    }
+
+    fn pass_unless<T>(
+        &self,
+        is_own: impl FnOnce(&io::Error) -> bool,
+        operation: &'static str,
+        path: &Path,
+        sync: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T> {
         let mut failed = self.failed.lock();
         if let Some(failure) = &*failed {
             return Err(failure.error());
         }
         sync().map_err(|error| {
-            if !is_for_space(&error) {
+            if !is_own(&error) {
                 *failed = Some(Failure {
                     operation,
                     path: path.to_owned(),

@@ -302,7 +302,7 @@ impl Disk {
                 if is_durable {
                     self.sync_dir_until(path, called)?;
                 }
-                return Err(*stream.pick(&[Errno::EIO, Errno::EIO, Errno::EINVAL]));
+                return Err(*stream.pick(&[Errno::EIO, Errno::EIO, Errno::EINVAL, Errno::ENOSPC]));
             }
         }
         let dir = self.resolve(path)?;

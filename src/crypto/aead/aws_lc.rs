@@ -3,8 +3,8 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::super::KEY_BYTES;
 use super::{NONCE_BYTES, TAG_BYTES};
+use crate::crypto::KEY_BYTES;
 
 /// A key, ready for use.
 pub(crate) struct AwsLc {

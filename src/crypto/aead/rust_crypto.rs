@@ -4,16 +4,14 @@ use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 
-use super::super::KEY_BYTES;
 use super::{NONCE_BYTES, TAG_BYTES};
+use crate::crypto::KEY_BYTES;
 
 /// A key, ready for use.
-#[cfg_attr(feature = "aws-lc", allow(dead_code))] // There it is what the other one is held against.
 pub(crate) struct RustCrypto {
     cipher: Aes256Gcm,
 }
 
-#[cfg_attr(feature = "aws-lc", allow(dead_code))]
 impl RustCrypto {
     pub(crate) fn new(key: &[u8; KEY_BYTES]) -> RustCrypto {
         RustCrypto {
