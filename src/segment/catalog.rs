@@ -202,8 +202,9 @@ fn segment_numbers(name: &str) -> Option<(u64, Lsn)> {
 
 /// A number written with exactly `digits` digits, or more where it needs them: one text a number.
 fn number(text: &str, digits: usize) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
-    (format!("{number:0digits$}") == text).then_some(number)
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = text.len() == digits || (text.len() > digits && !text.starts_with('0'));
+    (is_digits && is_short).then(|| text.parse().ok())?
 }
 
 /// A live segment. Whoever holds an `Arc` of it pins it: its file is not removed.
@@ -385,5 +386,13 @@ mod tests {
         check("seg-7-123.wal", Name::Misnamed);
         check("seg-000000000+-00000000000000000123.wal", Name::Misnamed);
         check("seg-0000000007-99999999999999999999.wal", Name::Misnamed);
+        check("seg-00000000007-00000000000000000123.wal", Name::Misnamed);
+        check(
+            "seg-10000000007-00000000000000000123.wal",
+            Name::Segment {
+                id: 10_000_000_007,
+                first_lsn: Lsn::new(123),
+            },
+        );
     }
 }
