@@ -149,6 +149,7 @@ fn differences_that_there_were_are_gone() {
                 offset: wild,
                 len: 1,
                 byte,
+                synced: false,
             },
         ],
         // It wanted alignment of direct I/O that moves nothing.
@@ -169,6 +170,7 @@ fn differences_that_there_were_are_gone() {
                 offset: 1,
                 len: 0,
                 byte,
+                synced: false,
             },
         ],
     ];

@@ -183,6 +183,11 @@ impl File for OsFile {
     #[cfg(target_os = "linux")]
     fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
         use rustix::io::{ReadWriteFlags, pwritev2};
+        // To this call alone it is no negative offset, but the file's own position.
+        // Source: preadv2(2): "if the offset argument is -1, then the current file offset is used and updated".
+        if offset == u64::MAX {
+            return Err(Errno::INVAL.into());
+        }
         let slices = [io::IoSlice::new(buf)];
         match pwritev2(&self.inner, &slices, offset, ReadWriteFlags::DSYNC) {
             // Not every file system knows the call.

@@ -115,8 +115,13 @@ impl<'a> Side<'a> {
                 offset,
                 len,
                 byte,
+                synced,
             } => with_aligned(*len, *byte, |bytes| {
-                let written = self.file(*slot)?.write_at(*offset, bytes);
+                let file = self.file(*slot)?;
+                let written = match synced {
+                    false => file.write_at(*offset, bytes),
+                    true => file.write_sync_at(*offset, bytes),
+                };
                 Some(written.map(|count| Answer::Count(count as u64)))
             })?,
             Step::SetLen { slot, len } => done(self.file(*slot)?.set_len(*len)),

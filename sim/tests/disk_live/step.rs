@@ -3,6 +3,7 @@
 //! A step names its file by a slot, which may be empty, so that any part of a sequence is a
 //! sequence: a difference shrinks to the few steps that make it, and prints as what they are.
 
+use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -41,6 +42,8 @@ pub enum Step {
         offset: u64,
         len: usize,
         byte: u8,
+        /// Whether the call is to make it durable, too.
+        synced: bool,
     },
     SetLen {
         slot: usize,
@@ -60,7 +63,7 @@ pub enum Step {
 }
 
 /// The calls of the seam, and the end of a file's use.
-pub const CALLS: [&str; 19] = [
+pub const CALLS: [&str; 20] = [
     "open",
     "close",
     "metadata",
@@ -80,6 +83,7 @@ pub const CALLS: [&str; 19] = [
     "mode",
     "direct_alignment",
     "try_lock",
+    "write_sync_at",
 ];
 
 impl Step {
@@ -96,7 +100,7 @@ impl Step {
             Step::SyncDir(_) => 7,
             Step::Rename { .. } => 8,
             Step::Read { .. } => 9,
-            Step::Write { .. } => 10,
+            Step::Write { synced: false, .. } => 10,
             Step::SetLen { .. } => 11,
             Step::Allocate { .. } => 12,
             Step::SyncData(_) => 13,
@@ -105,6 +109,7 @@ impl Step {
             Step::Mode(_) => 16,
             Step::DirectAlignment(_) => 17,
             Step::TryLock(_) => 18,
+            Step::Write { synced: true, .. } => 19,
         }
     }
 }
@@ -157,8 +162,10 @@ fn on_files() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (slot(), offset(true), len())
             .prop_map(|(slot, offset, len)| Step::Read { slot, offset, len }),
-        8 => (slot(), offset(false), len(), 1..=255_u8)
-            .prop_map(|(slot, offset, len, byte)| Step::Write { slot, offset, len, byte }),
+        10 => (slot(), offset(false), len(), 1..=255_u8, weighted(0.2))
+            .prop_map(|(slot, offset, len, byte, synced)| {
+                Step::Write { slot, offset, len, byte, synced }
+            }),
         3 => (slot(), near()).prop_map(|(slot, len)| Step::SetLen { slot, len }),
         3 => (slot(), offset(false), len()).prop_map(|(slot, offset, len)| {
             let len = len as u64;
