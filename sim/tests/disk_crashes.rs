@@ -5,10 +5,10 @@
 #[path = "disk_support/outcomes.rs"]
 mod outcomes;
 
-use seawall::env::vfs::OpenHow;
+use seawall::env::vfs::{OpenHow, Vfs};
 use seawall_sim::disk::{Disk, Entry, Errno, Image, Knobs, Strategy, SyncNames};
 
-use outcomes::{NEW, crash_stream, disk_with, outcomes, path};
+use outcomes::{NEW, crash_stream, disk_with, outcomes, path, vfs};
 
 #[test]
 fn a_changed_byte_in_synced_data_is_illegal() {
@@ -259,4 +259,30 @@ fn a_file_without_its_directory_is_on_no_disk() {
     let disk = Disk::new(Knobs::default());
     let entries = [("/d/a".to_string(), Entry::File(Vec::new()))].into();
     assert!(!disk.contains(&Image { entries }));
+}
+
+#[test]
+fn a_synced_write_makes_just_its_own_bytes_durable() {
+    let vfs = vfs(Knobs::default());
+    let file = vfs.open(path("/a"), NEW).unwrap();
+    file.write_at(0, &[1; 1536]).unwrap();
+    file.sync_all().unwrap();
+    vfs.sync_dir(path("/")).unwrap();
+    file.write_at(0, &[2; 512]).unwrap();
+    assert_eq!(file.write_sync_at(1024, &[3; 1024]).unwrap(), 1024);
+    file.write_at(512, &[4; 512]).unwrap();
+    let mut seen = [0; 2];
+    for image in vfs.with_disk(|disk| outcomes(disk)) {
+        let bytes = image.file("/a").unwrap();
+        assert_eq!(bytes[1024..], [3; 1024], "with the length that it needs");
+        seen[0] += u32::from(bytes[..512] == [1; 512]);
+        seen[1] += u32::from(bytes[512..1024] == [1; 512]);
+    }
+    assert!(seen.iter().all(|&lost| lost > 50), "{seen:?}");
+    // One that goes over bytes that are pending settles them, too: only one of the two can be there.
+    file.write_sync_at(256, &[5; 512]).unwrap();
+    for image in vfs.with_disk(|disk| outcomes(disk)) {
+        let bytes = image.file("/a").unwrap();
+        assert!(bytes[..256] == [2; 256] && bytes[256..768] == [5; 512]);
+    }
 }
