@@ -24,7 +24,7 @@ pub(super) struct ExploreArgs {
     #[arg(long, default_value_t = 3, value_name = "K")]
     ops: u32,
     /// Just this workload: its steps, such as "durable 40, append 700, reopen", or a name (roll,
-    /// truncation, rotation, migration, decoys, blocks). Can be given more than once.
+    /// truncation, rotation, migration, decoys, blocks, prepared). Can be given more than once.
     #[arg(long, value_name = "STEPS")]
     workload: Vec<Workload>,
     /// The workloads that have a name, in place of all short ones.

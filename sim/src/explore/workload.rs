@@ -88,6 +88,8 @@ named_enum! {
         Decoys = "decoys",
         /// Blocks of 4096 bytes, as by default.
         Blocks = "blocks",
+        /// Records in space that was prepared, and behind it, to the end of a segment.
+        Prepared = "prepared",
     }
 }
 
@@ -182,6 +184,9 @@ impl Workload {
                 },
                 ..steps("durable 40, append 3900, append 40, durable 700, append 40, kill")
             },
+            Longer::Prepared => steps(
+                "prepare 2, durable 40, append 40, sync, append 700, durable 40, reopen, durable 40, prepare 1, durable 40, kill",
+            ),
         };
         Workload {
             name: Some(name),
