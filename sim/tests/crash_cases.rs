@@ -42,18 +42,25 @@ fn shown_before_more(case: &Case) -> Vec<Vec<u8>> {
 
 #[test]
 fn an_unsynced_tail_is_lost_or_kept_and_either_is_final() {
-    let check = |strategy, expected: &[&[u8]]| {
+    let check = |is_prepared, strategy, expected: &[&[u8]]| {
         let case = Case::new();
         let wal = case.open();
+        if is_prepared {
+            wal.prepare(8 * BLOCK as u64).expect("there is space");
+        }
         durable(&wal, b"acked");
         written(&wal, &[b"tail"]);
         case.cut(wal, strategy);
         assert_eq!(shown_before_more(&case), expected, "{strategy}");
     };
-    check(Strategy::LoseAll, &[b"acked"]);
-    check(Strategy::LenWithoutData, &[b"acked"]);
-    check(Strategy::DataWithoutLen, &[b"acked"]);
-    check(Strategy::KeepAll, &[b"acked", b"tail"]);
+    for is_prepared in [false, true] {
+        check(is_prepared, Strategy::LoseAll, &[b"acked"]);
+        check(is_prepared, Strategy::LenWithoutData, &[b"acked"]);
+        check(is_prepared, Strategy::KeepAll, &[b"acked", b"tail"]);
+    }
+    check(false, Strategy::DataWithoutLen, &[b"acked"]);
+    // The length was durable before.
+    check(true, Strategy::DataWithoutLen, &[b"acked", b"tail"]);
 }
 
 #[test]
@@ -198,7 +205,8 @@ fn the_image_of_a_frame_of_the_same_offset_in_an_earlier_segment_is_no_frame() {
     drop(wal);
     let wal = case.open();
     durable(&wal, b"ten");
-    tear_frame_around(&image, &case, wal, &segment(2, 4));
+    // The close has made the second one, and this open the third in its place.
+    tear_frame_around(&image, &case, wal, &segment(3, 4));
     assert_eq!(shown_before_more(&case), [b"one", b"two", b"six", b"ten"]);
 }
 

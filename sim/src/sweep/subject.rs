@@ -166,22 +166,24 @@ impl Subject {
             of_bytes: patches.iter().any(|patch| self.is_vouched_for(patch)),
         };
         if self.name.is_closed() {
-            // The footer promises all; where it is damaged itself, nothing else is.
+            // The last header and the footer before it promise all; where one is damaged, the other is not.
             proof.up_to = self.intact.next_lsn - 1;
             proof.of_kept = true;
         }
         proof
     }
 
-    /// Nothing vouches for what is behind the end of an earlier segment, and for the last frame: a
-    /// footer, or what the last sync has covered. And the header of an encrypted segment that begins
+    /// Nothing vouches for what is behind the end of an earlier segment, and, where the log was not closed,
+    /// for the last frame: what the last sync has covered. A close ends with a header that vouches for all
+    /// before it, and for the holds behind it. And the header of an encrypted segment that begins
     /// with frames is written twice, first without its promises: so one that is as it was before the
     /// second write is whole, and says nothing wrong.
     fn is_vouched_for(&self, patch: &Patch) -> bool {
         let file = self.files.iter().position(|file| file.0 == patch.path);
         let file = file.expect("damage is done to files that are there");
         let last = self.layouts[file].frames.last();
-        let is_last = file + 1 == self.files.len()
+        let is_last = !self.name.is_closed()
+            && file + 1 == self.files.len()
             && last.is_some_and(|frame| frame.bytes.contains(&patch.offset));
         let is_behind = self.layouts[file].regions[patch.offset].stand == Stand::Behind;
         let is_first_header = self.name.is_encrypted()

@@ -66,7 +66,8 @@ impl Case {
             vfs,
             trap,
             entropy: Arc::new(Salts(Mutex::new(choices.stream(Purpose::Entropy, 0)))),
-            segment_bytes: 1 << 20,
+            // So small that nothing is prepared ahead without being asked for.
+            segment_bytes: 32 << 10,
             keys: None,
         }
     }
