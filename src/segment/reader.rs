@@ -97,6 +97,8 @@ pub(crate) struct FrameReader {
     header: SegmentHeader,
     key: Option<Arc<SegmentKey>>,
     offset: u64,
+    // Where the last frame begins.
+    last: u64,
     // The body of the last frame, where it is sealed in the file.
     opened: Vec<u8>,
 }
@@ -145,6 +147,7 @@ impl FrameReader {
             header: *header,
             key,
             offset: u64::from(header.block_bytes),
+            last: 0,
             opened: Vec::new(),
         })
     }
@@ -200,6 +203,7 @@ impl FrameReader {
         let key = self.key.as_deref();
         match frame.open_body(stored, &self.header, key, &mut self.opened) {
             Ok(_) => {
+                self.last = offset;
                 self.offset += padded;
                 Ok(Ok(frame))
             }
@@ -217,9 +221,8 @@ impl FrameReader {
 
     /// That frame as it stands in the file, header and all, without its padding.
     pub(crate) fn stored(&self, frame: &FrameHeader) -> &[u8] {
-        let start = self.offset - frame.file_bytes(&self.header);
         let bytes = FRAME_HEADER_BYTES as u64 + u64::from(frame.body_bytes);
-        self.window.held(start, bytes)
+        self.window.held(self.last, bytes)
     }
 
     /// The header of a frame at `offset`, its body unread. A header in the page or sector that
