@@ -140,11 +140,11 @@ impl Committer {
 
     /// Writes zeros ahead of the log's end, piece by piece, so that others can commit in between.
     pub(crate) fn prepare(&self, bytes: u64) -> Result<()> {
-        let mut is_more = true;
+        let (mut is_more, mut goal) = (true, None);
         while is_more {
             let queue = self.lock_open_and_unled()?;
             let prepare = |writer: &mut Writer| {
-                is_more = writer.prepare_piece(bytes)?;
+                is_more = writer.prepare_piece(bytes, &mut goal)?;
                 Ok(())
             };
             self.lead(queue, prepare, |_| {})?;

@@ -193,9 +193,10 @@ impl WalManager {
     /// Writes zeros ahead of the log's end, so that the next `bytes` of it, or as many as the segment may still
     /// have, change neither the file's length nor its blocks: each commit there is one write and one flush.
     ///
-    /// The log prepares a little by itself. Who wants none of that in a commit calls this now and then,
-    /// from a thread with time: others commit between its pieces of 256 KiB. What is prepared and not
-    /// used is given back when the segment is sealed; after a crash, an open looks through it once.
+    /// The log prepares a little by itself. Who wants none of that in a commit calls this now and
+    /// then, from a thread with time: others commit between its pieces of 256 KiB. What is prepared
+    /// and not used is given back when the segment is sealed, but not after a crash or a drop without
+    /// a close: the next open looks through it once, and it goes with its segment.
     ///
     /// # Errors
     /// [`Error::Full`]: no space for all of it; nothing is lost. [`Error::Poisoned`], [`Error::Closed`].

@@ -56,8 +56,8 @@ pub(crate) fn recover(dir: &Arc<LogDir>, config: &WalConfig) -> Result<Recovered
         low_water = tail.kept.low_water.as_u64(),
         proven = tail.proven.as_u64(),
         adopted = tail.valid.as_u64() - tail.proven.as_u64(),
-        cut_bytes = tail.written_end - tail.end,
-        closed = tail.is_sealed || tail.is_fresh(last),
+        cut_bytes = tail.torn_bytes(last),
+        ends_sealed = tail.is_sealed || tail.is_fresh(last),
         "found a log"
     );
     let recovery = Recovery {
@@ -142,7 +142,11 @@ impl Recovery<'_> {
                 // A mark may not have been there any more when it was to be healed.
                 let mut live = live_chain(found, healed.kept.low_water)?;
                 live.push_back(self.last_until(healed.end));
-                Ok(self.hand_over_without_segment(live, next, &healed, is_sealed))
+                let mut recovered = self.hand_over_without_segment(live, next, &healed, is_sealed);
+                if self.tail.is_fresh(&self.last) {
+                    recovered.writer.leave_as_closed();
+                }
+                Ok(recovered)
             }
             Err(error) => Err(error),
         }

@@ -230,6 +230,7 @@ impl WalReader {
             Some(_) => segment.header().durable_end,
             None => entry.end,
         };
+        segment.read_ahead_up_to(end);
         if segment.offset() >= end {
             return Err(self.corrupt(end, ENDS_EARLY));
         }

@@ -15,7 +15,6 @@ use crate::format::frame::{FrameKind, NotAFrame};
 use crate::format::header::{Original, SegmentHeader};
 use crate::segment::active::{Draft, full_if_for_space};
 use crate::segment::catalog::{Entry, LogDir, Segment, TEMPORARY_COPY};
-use crate::segment::gate::is_for_space;
 use crate::segment::keys::Access;
 use crate::segment::reader::{ENDS_EARLY, FrameReader};
 use crate::types::Lsn;
@@ -33,7 +32,7 @@ pub struct Reencrypted {
 pub(crate) fn reencrypt(dir: &Arc<LogDir>, committer: &Committer) -> Result<Reencrypted> {
     let mut done = Reencrypted::default();
     committer.replace_segments(dir, |entry, next| {
-        let copied = copy(dir, entry, next).map_err(|error| match is_final(&error) {
+        let copied = copy(dir, entry, next).map_err(|error| match is_final(dir, &error) {
             true => committer.poison(error),
             // Nothing was lost, and nothing relies on the copy.
             false => give_up(dir, error),
@@ -49,20 +48,16 @@ pub(crate) fn reencrypt(dir: &Arc<LogDir>, committer: &Committer) -> Result<Reen
     Ok(done)
 }
 
-/// Whether an error is one of a sync or of a change of names: but for a sync that found no space,
-/// which was one of the copy only.
-fn is_final(error: &Error) -> bool {
-    match error {
+/// Whether an error is one of a change of names, or comes with a sync that failed for all.
+fn is_final(dir: &LogDir, error: &Error) -> bool {
+    let is_of_names = matches!(
+        error,
         Error::Io {
-            operation: "sync",
-            source,
+            operation: "rename" | "remove",
             ..
-        } => !is_for_space(source),
-        Error::Io { operation, .. } => {
-            matches!(*operation, "rename" | "sync directory" | "remove")
         }
-        _ => false,
-    }
+    );
+    is_of_names || dir.gate.has_failed()
 }
 
 /// Removes what there is of a copy. If it stays, the next copy or open does it.
@@ -123,6 +118,7 @@ fn copy(dir: &LogDir, entry: &Entry, next: &SegmentHeader) -> Result<(Segment, u
             low_water_lsn: frame.low_water_lsn,
         };
         draft.append(buffer.encode_again(&frame, reader.body(&frame), &place, seal))?;
+        draft.sync_so_far()?;
         last = frame.last_lsn();
     }
     // As a replay sees it: a copy must not hide what is wrong with the original.

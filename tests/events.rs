@@ -96,7 +96,7 @@ fn recovery() {
         written.expect("writes");
     }
     let lines = events_of(|| drop(open_small(dir.path())));
-    let expect = "segments=2 low_water=1 proven=9 adopted=1 cut_bytes=700 closed=false";
+    let expect = "segments=2 low_water=1 proven=9 adopted=1 cut_bytes=700 ends_sealed=false";
     let found = lines.iter().find(|line| line.contains("found a log"));
     assert!(
         found.is_some_and(|line| line.contains(expect)),

@@ -110,8 +110,10 @@ fn try_to_make() -> Result<Vec<u8>, seawall::Error> {
         wal.sync()?;
     }
     wal.close()?;
+    // Behind the one with the records stands an empty one.
     let segments = wal.list_segments();
-    let last = segments.last().map(|segment| segment.path.clone());
+    let largest = segments.iter().max_by_key(|segment| segment.file_size);
+    let last = largest.map(|segment| segment.path.clone());
     Ok(world.with_disk(|disk| {
         let path = last.expect("a log has a segment");
         let fd = disk.open(&path, OpenHow::Read).expect("it is listed");

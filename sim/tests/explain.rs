@@ -111,7 +111,7 @@ fn the_sync_that_would_have_helped_is_told_with_its_place() {
 
 #[test]
 fn a_repair_makes_durable_what_it_names_and_nothing_else_does() {
-    let scenario = shrunk(Lie::WriteCrossesSync);
+    let scenario = without_a_sync();
     let events = with_events(&scenario).events;
     let mut life = 0;
     let mut saved = 0;
@@ -126,7 +126,7 @@ fn a_repair_makes_durable_what_it_names_and_nothing_else_does() {
                     run_with_repair(&scenario, Repair { after, what })
                 };
                 let all = with(Durable::Everything).violation.is_none();
-                let own = with(Durable::File(made.call.ino)).violation.is_none();
+                let own = with(Durable::Names(made.call.ino)).violation.is_none();
                 assert!(all || !own, "more helps no less");
                 saved += u32::from(all);
             }

@@ -98,7 +98,7 @@ fn what_a_limit_leaves_out_is_told() {
     let sum = explored.counts.sum();
     assert!(sum.judged < sum.distinct);
     assert!(!explored.gave_up);
-    assert!(explore(one("roll"), 3).run(|_| false).gave_up);
+    assert!(explore(Which::All(3), 3).run(|_| false).gave_up);
 }
 
 /// The property that is violated, how often the power is cut for that.

@@ -48,6 +48,11 @@ pub(super) struct Queue {
     pub(super) tails_started: u64,
 }
 
+/// Which of two bells rings for a turn.
+pub(super) fn side(turn: u64) -> usize {
+    (turn % 2) as usize
+}
+
 /// How many threads sleep until a turn has ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sleepers {
@@ -98,7 +103,7 @@ impl Queue {
 
     /// How many threads wait for the turn behind the present one.
     pub(super) fn waiting_for_next(&self) -> usize {
-        self.sleepers.of_turn[((self.turn + 1) % 2) as usize]
+        self.sleepers.of_turn[side(self.turn + 1)]
     }
 
     /// Begins a turn: takes what is pending, unless an earlier frame is to be written first.

@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use super::queue::{Queue, Sleepers, Stage};
+use super::queue::{Queue, Sleepers, Stage, side};
 use super::{Committer, QueueGuard};
 use crate::env::sync::Condvar;
 use crate::error::{Error, Result};
@@ -165,11 +165,6 @@ impl Committer {
         self.turn_ended.iter().for_each(Condvar::notify_all);
         self.any_turn_ended.notify_all();
     }
-}
-
-/// Which of two bells rings for a turn.
-fn side(turn: u64) -> usize {
-    (turn % 2) as usize
 }
 
 /// A leader at work. One that ends in a panic fails the log: its waiters must not wait for ever.

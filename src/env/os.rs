@@ -17,6 +17,8 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::entropy::Entropy;
+#[cfg(target_os = "linux")]
+use super::sync::AtomicU64;
 use super::time::Clock;
 use super::vfs::{DirectAlignment, File, Metadata, OpenHow, Vfs};
 
@@ -58,7 +60,11 @@ impl Vfs for OsVfs {
                     _ => error,
                 })?,
         };
-        Ok(Arc::new(OsFile { inner }))
+        Ok(Arc::new(OsFile {
+            inner,
+            #[cfg(target_os = "linux")]
+            dsync: AtomicU64::new(UNTRIED),
+        }))
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
@@ -162,9 +168,32 @@ fn sync_all(file: &fs::File) -> io::Result<()> {
 }
 
 /// A file of the operating system.
-#[derive(Debug)]
 struct OsFile {
     inner: fs::File,
+    // Whether a write can sync itself: one of the three below.
+    #[cfg(target_os = "linux")]
+    dsync: AtomicU64,
+}
+
+#[cfg(target_os = "linux")]
+const UNTRIED: u64 = 0;
+#[cfg(target_os = "linux")]
+const WORKS: u64 = 1;
+#[cfg(target_os = "linux")]
+const LACKING: u64 = 2;
+
+impl OsFile {
+    // Here an interruption of the write can be told from one of the sync.
+    fn write_then_sync(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let count = loop {
+            match self.inner.write_at(buf, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => break written?,
+            }
+        };
+        sync_data(&self.inner)?;
+        Ok(count)
+    }
 }
 
 impl File for OsFile {
@@ -176,34 +205,38 @@ impl File for OsFile {
         self.inner.write_at(buf, offset)
     }
 
-    // One call in place of two; the device gets the same write and the same flush, or, where it can, one
-    // write that forces itself through its cache.
-    // Source: preadv2(2), RWF_DSYNC, since Linux 4.7: "a per-write equivalent of the O_DSYNC open(2) flag",
-    // whose "effect applies only to the data range written by the system call".
+    // One call in place of two; the device gets the same write and the same flush, or, where it can,
+    // one write that forces itself through its cache.
+    // Source: preadv2(2), RWF_DSYNC, since Linux 4.7: "a per-write equivalent of the O_DSYNC open(2)
+    // flag", whose "effect applies only to the data range written by the system call".
     #[cfg(target_os = "linux")]
     fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
         use rustix::io::{ReadWriteFlags, pwritev2};
         // To this call alone it is no negative offset, but the file's own position.
-        // Source: preadv2(2): "if the offset argument is -1, then the current file offset is used and updated".
+        // Source: preadv2(2): "if the offset argument is -1, then the current file offset is used".
         if offset == u64::MAX {
             return Err(Errno::INVAL.into());
         }
-        let slices = [io::IoSlice::new(buf)];
-        match pwritev2(&self.inner, &slices, offset, ReadWriteFlags::DSYNC) {
-            // Not every file system knows the call.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
-            written => return written.map_err(io::Error::from),
+        let dsync = self.dsync.load();
+        if dsync != LACKING {
+            let slices = [io::IoSlice::new(buf)];
+            match pwritev2(&self.inner, &slices, offset, ReadWriteFlags::DSYNC) {
+                // Not every kernel and file system knows the call, which then has done nothing.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) if dsync == UNTRIED => {
+                    self.dsync.store(LACKING);
+                }
+                written => {
+                    self.dsync.store(WORKS);
+                    return written.map_err(io::Error::from);
+                }
+            }
         }
-        let count = self.inner.write_at(buf, offset)?;
-        sync_data(&self.inner)?;
-        Ok(count)
+        self.write_then_sync(offset, buf)
     }
 
     #[cfg(not(target_os = "linux"))]
     fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
-        let count = self.inner.write_at(buf, offset)?;
-        sync_data(&self.inner)?;
-        Ok(count)
+        self.write_then_sync(offset, buf)
     }
 
     fn sync_data(&self) -> io::Result<()> {

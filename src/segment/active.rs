@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::catalog::LogDir;
 use super::direct;
-use super::gate::SyncGate;
+use super::gate::{SyncGate, is_for_space};
 use super::transfer::{uninterrupted, write_all, write_sync_all};
 use crate::config::WalConfig;
 use crate::crypto::SegmentKey;
@@ -24,6 +24,9 @@ use crate::format::header::{HEADER_BYTES, SegmentHeader};
 use crate::format::holds::Holds;
 use crate::types::Lsn;
 
+/// A long segment in the making is synced each time that so many bytes were added.
+const SYNC_BYTES: u64 = 4 << 20;
+
 /// A segment in the making, under a temporary name. Its frames come first, its header last; only in
 /// an encrypted one the header comes first, too, so that its salt is durable before it is used.
 pub(crate) struct Draft<'a> {
@@ -34,6 +37,7 @@ pub(crate) struct Draft<'a> {
     header: SegmentHeader,
     sealer: Option<Sealer>,
     end: u64,
+    synced_end: u64,
     footer_bytes: u64,
 }
 
@@ -68,6 +72,7 @@ impl Draft<'_> {
             end: u64::from(header.block_bytes),
             header,
             sealer: key.map(|key| Sealer::new(Arc::new(key))),
+            synced_end: 0,
             footer_bytes: 0,
         })
     }
@@ -103,6 +108,17 @@ impl Draft<'_> {
         self.write(self.end, frame)?;
         self.end += frame.len() as u64;
         Ok(())
+    }
+
+    /// Makes what was added so far durable, a piece at a time, so that the last sync, which all others
+    /// wait for, is short.
+    pub(crate) fn sync_so_far(&mut self) -> Result<()> {
+        if self.end - self.synced_end < SYNC_BYTES {
+            return Ok(());
+        }
+        self.synced_end = self.end;
+        let gate = &self.dir.gate;
+        gate.pass("sync", &self.path, || self.file.sync_data())
     }
 
     /// Adds the log's holds, if there are any: each segment has them all, so that those before
@@ -242,6 +258,8 @@ enum NextWrite {
     /// What was written over leftovers is not durable yet: a crash could leave either, and of
     /// what stands behind only one can follow.
     AfterSync,
+    /// To another segment: no sync of this file would be believed.
+    Elsewhere,
 }
 
 impl ActiveSegment {
@@ -262,9 +280,15 @@ impl ActiveSegment {
         self.sealer.as_mut().map(Sealer::next)
     }
 
-    /// Whether its key has sealed enough: the next records should go to another segment.
+    /// Whether the next frames should go to another segment: its key has sealed enough, or it
+    /// [can't be sealed](ActiveSegment::is_given_up).
     pub(crate) fn is_spent(&self) -> bool {
-        self.sealer.as_ref().is_some_and(Sealer::is_spent)
+        self.is_given_up() || self.sealer.as_ref().is_some_and(Sealer::is_spent)
+    }
+
+    /// Whether nothing may be written to it any more. What it holds is durable.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.next_write == NextWrite::Elsewhere
     }
 
     /// Where the next frame goes, in bytes.
@@ -292,6 +316,7 @@ impl ActiveSegment {
     /// synced before another one follows.
     pub(crate) fn append(&mut self, gate: &SyncGate, frame: &[u8]) -> Result<()> {
         assert_eq!(frame.len() as u64 % u64::from(self.header.block_bytes), 0);
+        assert!(!self.is_given_up(), "a segment that was given up is left");
         if self.next_write == NextWrite::AfterSync {
             self.sync(gate)?;
         }
@@ -310,16 +335,26 @@ impl ActiveSegment {
     }
 
     /// Whether [`ActiveSegment::append_synced`] can take a frame of so many bytes: the file has them
-    /// already, so that no error is for want of space, and a sync has covered all else.
+    /// already, and a sync has covered all else.
     pub(crate) fn is_prepared_for(&self, bytes: u64) -> bool {
         self.is_synced && self.next_write == NextWrite::Free && self.end + bytes <= self.file_bytes
     }
 
-    /// Writes a frame at the end, durably, with one call. An error is final.
+    /// Writes a frame at the end, durably, with one call. After [`Error::Full`], which a file system
+    /// that copies on write has for bytes that are there, too, the segment takes no more frames: it may have
+    /// been the sync that failed, and none of this file would prove anything. Any other error is final.
     pub(crate) fn append_synced(&mut self, gate: &SyncGate, frame: &[u8]) -> Result<()> {
         assert!(self.is_prepared_for(frame.len() as u64));
         let write = || write_sync_all(&*self.file, self.end, frame);
-        gate.pass("sync a write to", &self.path, write)?;
+        let written = gate.pass("sync a write to", &self.path, write);
+        match written {
+            Ok(()) => {}
+            Err(Error::Io { path, source, .. }) if is_for_space(&source) && !gate.has_failed() => {
+                self.next_write = NextWrite::Elsewhere;
+                return Err(Error::io("write", &path)(source));
+            }
+            Err(error) => return Err(error),
+        }
         self.end += frame.len() as u64;
         self.synced_end = self.end;
         Ok(())

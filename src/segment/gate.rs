@@ -51,6 +51,11 @@ impl SyncGate {
         self.pass_unless(|_| false, "sync directory", path, sync)
     }
 
+    /// Whether a sync has failed for all.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.lock().is_some()
+    }
+
     fn pass_unless<T>(
         &self,
         is_own: impl FnOnce(&io::Error) -> bool,

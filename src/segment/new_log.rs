@@ -97,6 +97,6 @@ impl NewLog {
         if *holds != **self.writer.holds() {
             self.writer.write_holds(Arc::new(holds.clone()))?;
         }
-        self.writer.seal()
+        self.writer.close()
     }
 }

@@ -161,6 +161,11 @@ impl FrameReader {
         self.window.refresh()
     }
 
+    /// Reads nothing ahead from this offset on.
+    pub(crate) fn read_ahead_up_to(&mut self, limit: u64) {
+        self.window.read_ahead_up_to(limit);
+    }
+
     /// The offset of the next frame in bytes.
     pub(crate) fn offset(&self) -> u64 {
         self.offset

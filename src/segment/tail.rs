@@ -161,7 +161,16 @@ impl Tail {
     /// Whether nothing was written to the last segment since it was made, behind one that was sealed.
     pub(crate) fn is_fresh(&self, last: &Entry) -> bool {
         let header = &last.segment.header;
-        header.previous.is_sealed && self.end == header.durable_end
+        header.previous.is_sealed && self.end == header.durable_end && self.written_end == self.end
+    }
+
+    /// How many bytes an open cuts off: what was written behind the end, and is no footer.
+    pub(crate) fn torn_bytes(&self, last: &Entry) -> u64 {
+        let footer = match self.is_sealed {
+            true => u64::from(last.segment.header.block_bytes),
+            false => 0,
+        };
+        self.written_end.saturating_sub(self.end + footer)
     }
 
     /// Whether a log with this end may be written to.

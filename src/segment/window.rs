@@ -25,6 +25,8 @@ pub(crate) struct Window {
     start: u64,
     // How much is read at one go.
     ahead: u64,
+    // Where it is not read ahead any more.
+    limit: u64,
 }
 
 impl Window {
@@ -37,6 +39,7 @@ impl Window {
             bytes: Vec::new(),
             start: 0,
             ahead: READ_BYTES,
+            limit: u64::MAX,
         })
     }
 
@@ -55,8 +58,14 @@ impl Window {
     /// When the file can't be measured.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         self.bytes.clear();
+        self.ahead = READ_BYTES;
         self.file_bytes = self.file.len().map_err(Error::io("measure", &self.path))?;
         Ok(())
+    }
+
+    /// Reads nothing ahead from this offset on: what is there is of no use yet.
+    pub(crate) fn read_ahead_up_to(&mut self, limit: u64) {
+        self.limit = limit;
     }
 
     /// Gets the bytes `offset..offset + len` into the window; `false` when the file is shorter.
@@ -70,7 +79,8 @@ impl Window {
         }
         // As much as was needed before is needed again: frames are much alike.
         self.ahead = self.ahead.max(len);
-        let wanted = self.ahead.min(self.file_bytes - offset) as usize;
+        let limit = self.limit.max(offset + len).min(self.file_bytes);
+        let wanted = self.ahead.min(limit - offset) as usize;
         let held = match offset >= self.start && offset < end {
             true => {
                 let from = (offset - self.start) as usize;

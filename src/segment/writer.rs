@@ -23,9 +23,7 @@ use crate::format::required::RequiredTypes;
 use crate::stats::WalStats;
 use crate::types::Lsn;
 
-/// Zeros are written in pieces of this many bytes, so that neither memory nor a commit that comes in between
-/// has much to bear.
-const PIECE_BYTES: u64 = 256 << 10;
+mod ahead;
 
 /// Everything that the next segment's header is made from.
 #[derive(Clone, Copy)]
@@ -108,6 +106,8 @@ pub(crate) struct Writer {
     written: Lsn,
     // Frames up to here were covered by a sync. Never above `written`.
     durable: Lsn,
+    // Nothing was written behind what the last close has sealed.
+    is_as_closed: bool,
     // Nobody writes to them.
     zeros: AlignedBytes,
     stats: WalStats,
@@ -136,6 +136,7 @@ impl Writer {
             holds: kept.holds,
             written: durable,
             durable,
+            is_as_closed: false,
             zeros: AlignedBytes::empty(),
             stats: WalStats {
                 segments_created,
@@ -167,6 +168,11 @@ impl Writer {
 
     pub(crate) fn stats(&self) -> WalStats {
         self.stats
+    }
+
+    /// Tells it that the log is as a close has left it, though there is no space for a segment.
+    pub(crate) fn leave_as_closed(&mut self) {
+        self.is_as_closed = true;
     }
 
     /// Puts a frame where it is written next.
@@ -234,50 +240,6 @@ impl Writer {
         }
     }
 
-    /// Prepares space behind a frame that needed more than there was, if frames are so small that it pays.
-    fn prepare_behind(&mut self, frame_bytes: u64) -> Result<()> {
-        let ahead = self.config.ahead_bytes();
-        match &self.active {
-            Some(active) if active.end() == active.file_bytes() && frame_bytes <= ahead / 16 => {}
-            _ => return Ok(()),
-        }
-        match self.prepare(ahead) {
-            // Then it grows frame by frame.
-            Err(Error::Full { .. }) => Ok(()),
-            prepared => prepared,
-        }
-    }
-
-    /// Writes zeros behind the end of the active segment, so that `ahead` bytes are prepared there, or
-    /// all that the segment may have. They are not synced.
-    fn prepare(&mut self, ahead: u64) -> Result<()> {
-        let Some(active) = &mut self.active else {
-            return Ok(());
-        };
-        let to = (active.end() + ahead).min(self.config.segment_target_size);
-        let to = to - to % u64::from(active.header().block_bytes);
-        let missing = to.saturating_sub(active.file_bytes()).min(PIECE_BYTES);
-        self.zeros.grow(missing as usize, 0);
-        active.prepare(to, self.zeros.first(missing as usize))
-    }
-
-    /// One piece of preparing `ahead` bytes behind the end, durably; `false` when there is nothing left to do.
-    pub(crate) fn prepare_piece(&mut self, ahead: u64) -> Result<bool> {
-        self.see_to_active()?;
-        let active = self.active.as_ref().expect("it was seen to");
-        let before = active.file_bytes();
-        let piece = before - active.end() + PIECE_BYTES;
-        self.prepare(ahead.min(piece))?;
-        let is_more = self
-            .active
-            .as_ref()
-            .is_some_and(|active| active.file_bytes() > before);
-        if is_more {
-            self.sync()?;
-        }
-        Ok(is_more)
-    }
-
     /// Writes the staged frame and makes everything written durable: even where the staged frame
     /// finds no space, what was written before it.
     pub(crate) fn write_and_sync(&mut self) -> Result<()> {
@@ -334,7 +296,9 @@ impl Writer {
     /// Starts a segment, where there is none and nothing speaks for the records before: recovery had
     /// to leave them where they were, on a full disk.
     pub(crate) fn start_to_seal(&mut self) -> Result<()> {
-        match self.active.is_some() || self.next.previous.is_sealed {
+        self.leave_given_up();
+        let is_sealed = self.next.previous.is_sealed || self.is_as_closed;
+        match self.active.is_some() || is_sealed {
             true => Ok(()),
             false => self.start_segment(),
         }
@@ -343,6 +307,7 @@ impl Writer {
     /// Seals the active segment, if there is one, with a footer: everything in it is durable, and
     /// says so. After [`Error::Full`] it is durable, but not sealed.
     pub(crate) fn seal(&mut self) -> Result<()> {
+        self.leave_given_up();
         let Some(active) = &self.active else {
             return Ok(());
         };
@@ -361,15 +326,27 @@ impl Writer {
     /// Seals the active segment, and starts the next one where that has records: an open looks for the end of
     /// the log in the last segment only, and so need not read this one.
     pub(crate) fn close(&mut self) -> Result<()> {
-        let first = self.active.as_ref().map(|active| active.header().first_lsn);
+        let has_records = match &self.active {
+            Some(active) => self.written >= active.header().first_lsn,
+            // It was sealed before: the keys were changed, for one thing.
+            None => self.next.previous.is_sealed,
+        };
         self.seal()?;
-        if first.is_none_or(|first| self.written < first) {
+        if !has_records {
             return Ok(());
         }
         match self.start_segment().map_err(full_if_for_space) {
             // The footer says as much, to an open that reads more.
-            Err(Error::Full { .. }) => Ok(()),
+            Err(Error::Full { .. }) if self.next.previous.is_sealed => Ok(()),
             started => started,
+        }
+    }
+
+    /// Leaves a segment that was given up as it is: the header of the next one tells where it ends.
+    fn leave_given_up(&mut self) {
+        if let Some(active) = self.active.as_ref().filter(|active| active.is_given_up()) {
+            let end = active.end();
+            self.retire(end, false);
         }
     }
 

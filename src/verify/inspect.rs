@@ -99,11 +99,7 @@ impl<'a> Inspection<'a> {
                 }
                 self.report.low_water_lsn = tail.kept.low_water;
                 self.report.proven_lsn = tail.proven;
-                let footer = match tail.is_sealed {
-                    true => u64::from(last.segment.header.block_bytes),
-                    false => 0,
-                };
-                self.report.torn_bytes = tail.written_end.saturating_sub(tail.end + footer);
+                self.report.torn_bytes = tail.torn_bytes(last);
             }
             End::Unknown(extent, _) => {
                 self.report.proven_lsn = extent.promise().lsn;

@@ -238,25 +238,34 @@ impl FileNode {
         self.charged = self.charged.min(self.cur.len().next_multiple_of(PAGE));
     }
 
-    /// Makes the newest change durable, with the length, and no other, unless it lies over one.
+    /// Makes the newest change durable, and those that it lies over; the others stay pending.
     pub(super) fn fold_newest(&mut self) {
-        let Some((newest, others)) = self.log.split_last() else {
+        let Some(newest) = self.log.last().copied() else {
             return;
         };
-        let newest = *newest;
-        let is_over = |change: &Change| {
-            let is_cut = change.kind == ChangeKind::Zeros;
-            is_cut || (change.offset < newest.end() && newest.offset < change.end())
-        };
-        if others.is_empty() || others.iter().any(is_over) {
+        let is_cut = |change: &Change| change.kind == ChangeKind::Zeros;
+        if self.log.len() == 1 || self.log.iter().any(is_cut) {
             return self.fold();
         }
         self.was_synced = true;
-        self.log.pop();
-        apply(&newest, &self.arena, &mut self.dur);
-        self.dur.set_len(self.promised_len);
+        let arena = &self.arena;
+        let lies_over =
+            |change: &mut Change| change.offset < newest.end() && newest.offset < change.end();
+        let mut len_from = 0;
+        for change in self.log.extract_if(.., lies_over) {
+            apply(&change, arena, &mut self.dur);
+            if change.len_after.is_some() {
+                len_from = change.seq;
+            }
+        }
+        self.dur.set_len(self.dur.len().max(newest.end()));
+        // Lengths asked for before the durable one were overtaken, and no other cuts off what was synced.
         for change in &mut self.log {
-            change.len_after = None;
+            let after = change.len_after.filter(|_| change.seq > len_from);
+            change.len_after = after.map(|after| after.max(newest.end()));
+        }
+        if self.log.is_empty() {
+            self.fold();
         }
     }
 
@@ -420,13 +429,17 @@ mod tests {
         file.fold_newest();
         assert_eq!(read_all(&file.dur), b"\0\0cd");
         assert!(file.is_pending());
+        file.write(5, 6, b"zz");
+        file.write(6, 4, b"ef");
+        file.fold_newest();
+        assert_eq!(read_all(&file.dur), b"\0\0cdef", "not what is behind it");
         file.fold();
-        assert_eq!(read_all(&file.dur), b"abcd");
+        assert_eq!(read_all(&file.dur), b"abcdefzz");
         file.write(3, 0, b"x");
         file.write(4, 0, b"y");
         file.fold_newest();
         assert!(!file.is_pending());
-        assert_eq!(read_all(&file.dur), b"ybcd");
+        assert_eq!(read_all(&file.dur), b"ybcdefzz");
     }
 
     #[test]

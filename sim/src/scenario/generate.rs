@@ -23,7 +23,7 @@ use super::{Damage, FORMAT, Life, LogShape, Probe, Scenario};
 /// How often the stacks that a crash freezes are unwound. What they own is only so given back, and
 /// over a million seeds that is many gigabytes; a destructor makes no call that has an effect then.
 /// Dropped stacks are the other way to the same end: a few lives go it.
-const UNWOUND: Ratio = Ratio::new(1023, 1024);
+const UNWOUND: Ratio = Ratio::new(65_535, 65_536);
 
 /// How large the workload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
