@@ -49,6 +49,8 @@ pub struct Program {
     pub source: &'static str,
     /// The part that only passes calls on to the disk, and is never told.
     pub seam: Option<&'static str>,
+    /// The file that all such calls pass through on their way, which says nothing of where they come from.
+    pub passage: Option<&'static str>,
     /// The part that works for its callers: one of those is told as well.
     pub helpers: Option<&'static str>,
     /// The part of the helpers that knows what it works for.
@@ -60,6 +62,7 @@ pub struct Program {
 pub const LOG: Program = Program {
     source: "src/",
     seam: Some("src/env"),
+    passage: Some("src/segment/gate.rs"),
     helpers: Some("src/segment/"),
     knows: Some("src/segment/writer.rs"),
 };
@@ -190,6 +193,10 @@ fn stack(program: &Program) -> Vec<Frame> {
             };
             match file.starts_with(program.source) {
                 true if is_in(program.seam, file) => {}
+                // All calls go through it; the closure that it was given is in the function that gave it.
+                true if program.passage == Some(&**file) => {
+                    own.pop_if(|inner| &*inner.function == CLOSURE);
+                }
                 true => own.push(Frame {
                     file: Arc::clone(file),
                     line: raw.line,
@@ -276,6 +283,7 @@ mod tests {
     const THIS: Program = Program {
         source: "sim/src/site.rs",
         seam: None,
+        passage: None,
         helpers: None,
         knows: None,
     };

@@ -36,6 +36,7 @@ use little_log::{FILE, keep};
 const LITTLE_LOG: Program = Program {
     source: "sim/tests/syncs_support/",
     seam: None,
+    passage: None,
     helpers: None,
     knows: None,
 };
