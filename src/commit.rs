@@ -2,9 +2,9 @@
 //!
 //! A record gets its LSN and its place in the pending frame under one short lock. A thread that
 //! wants durability finds its LSN durable, or the log failed, or a leader at work and waits, or
-//! becomes the leader: it takes all that is pending, lets go of the lock, writes, syncs once,
-//! takes the lock again, publishes what the sync covered, and wakes those it was for, and one of the others to lead next. There is no thread
-//! behind it: whoever needs the work done does it.
+//! becomes the leader: it takes all that is pending, lets go of the lock, writes, syncs once, takes
+//! the lock again, publishes what the sync covered, and wakes those it was for, and one of the
+//! others to lead next. There is no thread behind it: whoever needs the work done does it.
 //!
 //! The failure of a sync, or of a write for any reason but a full disk, is final. It is recorded
 //! before any waiter wakes, and under the lock that gives out LSNs, so nothing is appended or
@@ -37,8 +37,8 @@ type QueueGuard<'a> = MutexGuard<'a, Queue>;
 /// The one place where records get their LSNs and become durable.
 pub(crate) struct Committer {
     queue: Mutex<Queue>,
-    /// Rung when a turn ends, by its number, even or odd: for those whose records it was to make durable. One of
-    /// those for the next turn is woken to lead it, and the others sleep on.
+    /// Rung when a turn ends, by its number, even or odd: for those whose records it was to make
+    /// durable. One of those for the next turn is woken to lead it, and the others sleep on.
     turn_ended: [Condvar; 2],
     /// Rung when any turn ends.
     any_turn_ended: Condvar,
@@ -298,8 +298,9 @@ impl Committer {
         number
     }
 
-    /// Waits until records behind `last` are durable, and pins them with the rest of the log. `None`
-    /// when none will come any more: the log was closed, or the tail has come to where it was stopped.
+    /// Waits until records behind `last` are durable, and pins them with the rest of the log.
+    /// `None` when none will come any more: the log was closed, or the tail has come to where it
+    /// was stopped.
     pub(crate) fn wait_beyond(&self, last: Lsn, tail: u64) -> Result<Option<Snapshot>> {
         let mut queue = self.queue.lock();
         loop {

@@ -46,8 +46,8 @@ pub struct WalConfig {
 }
 
 impl WalConfig {
-    /// How many bytes of zeros are written ahead of small frames: a 64th of a segment, so that little space is
-    /// wasted, and at most 1 MiB, so that no commit waits long for them.
+    /// How many bytes of zeros are written ahead of small frames: a 64th of a segment, so that
+    /// little space is wasted, and at most 1 MiB, so that no commit waits long for them.
     pub(crate) fn ahead_bytes(&self) -> u64 {
         let ahead = (self.segment_target_size / 64).min(1 << 20);
         ahead / self.tuning.alignment as u64 * self.tuning.alignment as u64

@@ -69,8 +69,8 @@ impl WalReader {
         }
     }
 
-    /// A reader of a log that nobody has opened, by the segments in its directory, over the records that an open would show, those of
-    /// unknown types included.
+    /// A reader of a log that nobody has opened, by the segments in its directory, over the records
+    /// that an open would show, those of unknown types included.
     ///
     /// # Errors
     /// Whatever an open would refuse, but for unknown types; [`Error::NoLog`] where there is none;
@@ -141,8 +141,8 @@ impl WalReader {
         }
     }
 
-    /// The next record, with its payload where it was read: valid until the next call, and copied by nobody. The
-    /// iterator's records are the same, each with a copy of its own.
+    /// The next record, with its payload where it was read: valid until the next call, and copied
+    /// by nobody. The iterator's records are the same, each with a copy of its own.
     ///
     /// # Errors
     /// [`Error::Corrupt`], [`Error::UnknownType`], [`Error::Io`]; the reader has ended then.
@@ -163,7 +163,8 @@ impl WalReader {
         }
     }
 
-    /// Goes to the next wanted record; its payload is at this place of the body of the frame at hand.
+    /// Goes to the next wanted record; its payload is at this place of the body of the frame at
+    /// hand.
     fn advance(&mut self) -> Result<Option<(RecordHeader, Range<usize>)>> {
         loop {
             if let Some(record) = self.next_in_frame()? {
@@ -224,8 +225,8 @@ impl WalReader {
                 self.segment.insert(reader)
             }
         };
-        // The entry may be from when the segment was the active one, and shorter; in a copy, made since,
-        // its end has no meaning.
+        // The entry may be from when the segment was the active one, and shorter; in a copy, made
+        // since, its end has no meaning.
         let end = match segment.header().original {
             Some(_) => segment.header().durable_end,
             None => entry.end,

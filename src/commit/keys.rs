@@ -13,8 +13,8 @@ impl Committer {
     /// Replaces the ring by what `change` makes of it, in a turn of its own.
     ///
     /// # Errors
-    /// [`Error::Encrypted`] when a segment's key is not in the new one, [`Error::Plaintext`] when it
-    /// forbids what is there; then nothing is changed.
+    /// [`Error::Encrypted`] when a segment's key is not in the new one, [`Error::Plaintext`] when
+    /// it forbids what is there; then nothing is changed.
     pub(crate) fn change_keys(
         &self,
         dir: &LogDir,

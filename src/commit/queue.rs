@@ -23,8 +23,8 @@ pub(super) struct Queue {
     pub(super) low_water: Lsn,
     /// Where new readers begin: the mark that a truncation under way is about to make durable.
     pub(super) readable_from: Lsn,
-    /// What `pending` becomes when a leader takes it; `None` while the writer still has a frame that found
-    /// no space.
+    /// What `pending` becomes when a leader takes it; `None` while the writer still has a frame
+    /// that found no space.
     pub(super) free: Option<FrameBuffer>,
     /// Records up to here are not pending any more: a leader has taken them.
     pub(super) taken: Lsn,

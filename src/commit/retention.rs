@@ -12,9 +12,9 @@ use crate::segment::writer::Writer;
 use crate::types::Lsn;
 
 impl Committer {
-    /// Raises the low-water mark as far as `lsn`, the holds and the pinned segments allow, durably, and
-    /// lets `remove` delete segments below the number that it is given: those below the mark, and
-    /// what earlier removals have left. What it leaves is offered next time.
+    /// Raises the low-water mark as far as `lsn`, the holds and the pinned segments allow, durably,
+    /// and lets `remove` delete segments below the number that it is given: those below the mark,
+    /// and what earlier removals have left. What it leaves is offered next time.
     pub(crate) fn truncate_before<T>(
         &self,
         lsn: Lsn,

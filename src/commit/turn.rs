@@ -1,8 +1,9 @@
 //! Turns: who leads, who sleeps meanwhile, and who is woken when a turn is over.
 //!
-//! A turn has a number. A thread that waits for a record sleeps until the turn that makes it durable has
-//! ended: the one under way, if its leader has taken the record already, or else the next one. So the end of
-//! a turn wakes those whom it has served, and of the others just one, to lead.
+//! A turn has a number. A thread that waits for a record sleeps until the turn that makes it
+//! durable has ended: the one under way, if its leader has taken the record already, or else the
+//! next one. So the end of a turn wakes those whom it has served, and of the others just one, to
+//! lead.
 
 use std::ops::ControlFlow;
 
@@ -13,17 +14,19 @@ use crate::error::{Error, Result};
 use crate::segment::writer::Writer;
 use crate::types::Lsn;
 
-/// How many turns a leader takes in a row. Its own record waits for one; the others are for those that came
-/// meanwhile, and it must come back to its caller some day.
+/// How many turns a leader takes in a row. Its own record waits for one; the others are for those
+/// that came meanwhile, and it must come back to its caller some day.
 const TURNS_MAX: u32 = 4;
 
-/// How many threads have to wait for the next turn, so that its leader is not woken for it. With fewer, each comes back
-/// for more about as soon, and would only miss the turn: measured, 2 threads get half as far.
+/// How many threads have to wait for the next turn, so that its leader is not woken for it. With
+/// fewer, each comes back for more about as soon, and would only miss the turn: measured, 2 threads
+/// get half as far.
 const CROWD: usize = 4;
 
 impl Committer {
-    /// Commits as the leader, in a turn of its own. Then, while many wait for the next turn, it leads that, too, a few
-    /// times: the disk need not wait until one of them is awake, which takes as long as a flush.
+    /// Commits as the leader, in a turn of its own. Then, while many wait for the next turn, it
+    /// leads that, too, a few times: the disk need not wait until one of them is awake, which takes
+    /// as long as a flush.
     ///
     /// `None` when the target is not durable yet.
     pub(super) fn lead_commit(&self, queue: QueueGuard<'_>, target: Lsn) -> Option<Result<()>> {
@@ -49,9 +52,9 @@ impl Committer {
         })
     }
 
-    /// Takes a turn as the leader: stages the pending frame, does `work` without the lock, publishes
-    /// the outcome, lets `seen` see it before anybody else does, and wakes whom it concerns. `seen` may go on with
-    /// another turn, or end it.
+    /// Takes a turn as the leader: stages the pending frame, does `work` without the lock,
+    /// publishes the outcome, lets `seen` see it before anybody else does, and wakes whom it
+    /// concerns. `seen` may go on with another turn, or end it.
     fn lead_on<T>(
         &self,
         mut queue: QueueGuard<'_>,
@@ -142,8 +145,8 @@ impl Committer {
         queue
     }
 
-    /// Wakes whom a turn that has ended was for. The lock is let go before, so that nobody wakes only to wait
-    /// for it.
+    /// Wakes whom a turn that has ended was for. The lock is let go before, so that nobody wakes
+    /// only to wait for it.
     fn wake_served(&self, turn: u64, sleepers: Sleepers) {
         if sleepers.of_turn[side(turn)] > 0 {
             self.turn_ended[side(turn)].notify_all();

@@ -154,9 +154,10 @@ fn sync_all(file: &fs::File) -> io::Result<()> {
     rustix::fs::fsync(file).map_err(io::Error::from)
 }
 
-// On macOS std's syncs, of files and of directories, are `F_FULLFSYNC`, which is worth more than its
-// patience costs.
-// Source: `File::fsync` and `File::datasync` in std's `sys/fs/unix.rs`, for `target_vendor = "apple"`.
+// On macOS std's syncs, of files and of directories, are `F_FULLFSYNC`, which is worth more than
+// its patience costs.
+// Source: `File::fsync` and `File::datasync` in std's `sys/fs/unix.rs`, for `target_vendor =
+// "apple"`.
 #[cfg(not(target_os = "linux"))]
 fn sync_data(file: &fs::File) -> io::Result<()> {
     file.sync_data()
@@ -205,10 +206,10 @@ impl File for OsFile {
         self.inner.write_at(buf, offset)
     }
 
-    // One call in place of two; the device gets the same write and the same flush, or, where it can,
-    // one write that forces itself through its cache.
-    // Source: preadv2(2), RWF_DSYNC, since Linux 4.7: "a per-write equivalent of the O_DSYNC open(2)
-    // flag", whose "effect applies only to the data range written by the system call".
+    // One call in place of two; the device gets the same write and the same flush, or, where it
+    // can, one write that forces itself through its cache.
+    // Source: preadv2(2), RWF_DSYNC, since Linux 4.7: "a per-write equivalent of the O_DSYNC
+    // open(2) flag", whose "effect applies only to the data range written by the system call".
     #[cfg(target_os = "linux")]
     fn write_sync_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
         use rustix::io::{ReadWriteFlags, pwritev2};

@@ -110,8 +110,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Makes what was added so far durable, a piece at a time, so that the last sync, which all others
-    /// wait for, is short.
+    /// Makes what was added so far durable, a piece at a time, so that the last sync, which all
+    /// others wait for, is short.
     pub(crate) fn sync_so_far(&mut self) -> Result<()> {
         if self.end - self.synced_end < SYNC_BYTES {
             return Ok(());
@@ -334,15 +334,16 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Whether [`ActiveSegment::append_synced`] can take a frame of so many bytes: the file has them
-    /// already, and a sync has covered all else.
+    /// Whether [`ActiveSegment::append_synced`] can take a frame of so many bytes: the file has
+    /// them already, and a sync has covered all else.
     pub(crate) fn is_prepared_for(&self, bytes: u64) -> bool {
         self.is_synced && self.next_write == NextWrite::Free && self.end + bytes <= self.file_bytes
     }
 
-    /// Writes a frame at the end, durably, with one call. After [`Error::Full`], which a file system
-    /// that copies on write has for bytes that are there, too, the segment takes no more frames: it may have
-    /// been the sync that failed, and none of this file would prove anything. Any other error is final.
+    /// Writes a frame at the end, durably, with one call. After [`Error::Full`], which a file
+    /// system that copies on write has for bytes that are there, too, the segment takes no more
+    /// frames: it may have been the sync that failed, and none of this file would prove anything.
+    /// Any other error is final.
     pub(crate) fn append_synced(&mut self, gate: &SyncGate, frame: &[u8]) -> Result<()> {
         assert!(self.is_prepared_for(frame.len() as u64));
         let write = || write_sync_all(&*self.file, self.end, frame);
@@ -360,8 +361,8 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes zeros from the end of the file up to `to`, so that frames there change neither its length nor where its
-    /// blocks are, and their syncs have nothing else to write.
+    /// Writes zeros from the end of the file up to `to`, so that frames there change neither its
+    /// length nor where its blocks are, and their syncs have nothing else to write.
     ///
     /// # Errors
     /// [`Error::Full`] when there is no space for them: then it grows frame by frame.

@@ -1,9 +1,9 @@
 //! One sync at a time, and none after one that failed.
 //!
 //! A device that could not keep what it was given may say so once, to whoever syncs just then, and
-//! say `Ok` to everybody else from there on. So a sync that ends beside a failing one proves nothing,
-//! whichever file it was of: all syncs of a log that several threads use go through one lock,
-//! and the first failure is noted before the lock is let go.
+//! say `Ok` to everybody else from there on. So a sync that ends beside a failing one proves
+//! nothing, whichever file it was of: all syncs of a log that several threads use go through one
+//! lock, and the first failure is noted before the lock is let go.
 // Source: Rebello et al., "Can Applications Recover from fsync Failures?", ATC'20, section 3; the
 // kernel's vfs.rst, "Handling errors during writeback": each error is reported once a description.
 
@@ -31,8 +31,8 @@ impl SyncGate {
     /// Does a sync of the file at `path`, alone.
     ///
     /// # Errors
-    /// What the sync says; once one has failed, the same again, without another one. One that found no
-    /// space loses nothing of other files, and is for its caller alone.
+    /// What the sync says; once one has failed, the same again, without another one. One that found
+    /// no space loses nothing of other files, and is for its caller alone.
     pub(crate) fn pass<T>(
         &self,
         operation: &'static str,

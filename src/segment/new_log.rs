@@ -55,8 +55,8 @@ impl NewLog {
         self.writer.staged.body_bytes()
     }
 
-    /// Adds a record, read from the file `from`, to the frame on its way. Where LSNs are missing before it,
-    /// there must be none on its way.
+    /// Adds a record, read from the file `from`, to the frame on its way. Where LSNs are missing
+    /// before it, there must be none on its way.
     ///
     /// # Errors
     /// [`Error::UnknownType`] when there are more required types than a log can have.

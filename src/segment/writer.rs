@@ -293,8 +293,8 @@ impl Writer {
         self.sync()
     }
 
-    /// Starts a segment, where there is none and nothing speaks for the records before: recovery had
-    /// to leave them where they were, on a full disk.
+    /// Starts a segment, where there is none and nothing speaks for the records before: recovery
+    /// had to leave them where they were, on a full disk.
     pub(crate) fn start_to_seal(&mut self) -> Result<()> {
         self.leave_given_up();
         let is_sealed = self.next.previous.is_sealed || self.is_as_closed;
@@ -323,8 +323,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Seals the active segment, and starts the next one where that has records: an open looks for the end of
-    /// the log in the last segment only, and so need not read this one.
+    /// Seals the active segment, and starts the next one where that has records: an open looks for
+    /// the end of the log in the last segment only, and so need not read this one.
     pub(crate) fn close(&mut self) -> Result<()> {
         let has_records = match &self.active {
             Some(active) => self.written >= active.header().first_lsn,

@@ -37,8 +37,8 @@ impl AwsLc {
         tag.as_ref().try_into().expect("a tag has 16 bytes")
     }
 
-    /// Opens what was sealed, with its tag behind it, into `body`; `false`, with nothing of worth in it, when it
-    /// is not what was sealed with this key, nonce and bound data.
+    /// Opens what was sealed, with its tag behind it, into `body`; `false`, with nothing of worth
+    /// in it, when it is not what was sealed with this key, nonce and bound data.
     pub(crate) fn open(
         &self,
         nonce: [u8; NONCE_BYTES],

@@ -35,8 +35,8 @@ impl RustCrypto {
         tag.expect("a body is at most 64 MiB").into()
     }
 
-    /// Opens what was sealed, with its tag behind it, into `body`; `false`, with nothing of worth in it, when it
-    /// is not what was sealed with this key, nonce and bound data.
+    /// Opens what was sealed, with its tag behind it, into `body`; `false`, with nothing of worth
+    /// in it, when it is not what was sealed with this key, nonce and bound data.
     pub(crate) fn open(
         &self,
         nonce: [u8; NONCE_BYTES],

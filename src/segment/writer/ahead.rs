@@ -1,15 +1,16 @@
-//! Zeros ahead of the log's end, so that frames there change neither the length of the file nor where its
-//! blocks are.
+//! Zeros ahead of the log's end, so that frames there change neither the length of the file nor
+//! where its blocks are.
 
 use super::Writer;
 use crate::error::{Error, Result};
 
-/// Zeros are written in pieces of this many bytes, so that neither memory nor a commit that comes in between
-/// has much to bear.
+/// Zeros are written in pieces of this many bytes, so that neither memory nor a commit that comes
+/// in between has much to bear.
 const PIECE_BYTES: u64 = 256 << 10;
 
 impl Writer {
-    /// Prepares space behind a frame that needed more than there was, if frames are so small that it pays.
+    /// Prepares space behind a frame that needed more than there was, if frames are so small that
+    /// it pays.
     pub(super) fn prepare_behind(&mut self, frame_bytes: u64) -> Result<()> {
         let ahead = self.config.ahead_bytes();
         match &self.active {
@@ -23,8 +24,8 @@ impl Writer {
         }
     }
 
-    /// Writes zeros behind the end of the active segment, so that `ahead` bytes are prepared there, or
-    /// all that the segment may have. They are not synced.
+    /// Writes zeros behind the end of the active segment, so that `ahead` bytes are prepared there,
+    /// or all that the segment may have. They are not synced.
     fn prepare(&mut self, ahead: u64) -> Result<()> {
         let Some(active) = &mut self.active else {
             return Ok(());
@@ -36,8 +37,9 @@ impl Writer {
         active.prepare(to, self.zeros.first(missing as usize))
     }
 
-    /// One piece of preparing `ahead` bytes behind the end, durably; `false` when there is nothing left to
-    /// do. The first piece sets the goal, a segment and an offset in it: the end moves meanwhile.
+    /// One piece of preparing `ahead` bytes behind the end, durably; `false` when there is nothing
+    /// left to do. The first piece sets the goal, a segment and an offset in it: the end moves
+    /// meanwhile.
     pub(crate) fn prepare_piece(
         &mut self,
         ahead: u64,
