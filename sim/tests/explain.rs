@@ -5,7 +5,7 @@
 //! does, and one that never comes helps nobody.
 //! *Not verified:* the wording. What is told of mutants of the log is in `sim/finding.md`.
 
-use seawall_sim::disk::{CallKind, Durable, Lie};
+use seawall_sim::disk::{CallKind, Durable};
 use seawall_sim::events::Event;
 use seawall_sim::explain::explain;
 use seawall_sim::run::{Report, Wants, Watched, run, watch};
@@ -14,23 +14,6 @@ use seawall_sim::scenario::generate::{Setting, generate};
 use seawall_sim::seed::Seed;
 use seawall_sim::shrink::shrink;
 use seawall_sim::world::{After, Repair};
-
-fn lying(lie: Lie) -> impl Iterator<Item = Scenario> {
-    (1..).map(move |seed| {
-        let mut scenario = generate(Seed(seed), Setting::default());
-        scenario.disk.lie = Some(lie);
-        scenario.media = None;
-        scenario
-    })
-}
-
-fn shrunk(lie: Lie) -> Scenario {
-    let mut failing = lying(lie).filter(|scenario| run(scenario, false).violation.is_some());
-    let failing = failing.next().expect("a lie shows");
-    shrink(&failing, 3000, &mut |_| {})
-        .expect("it fails")
-        .scenario
-}
 
 fn with_events(scenario: &Scenario) -> Watched {
     let wants = Wants {
