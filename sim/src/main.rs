@@ -5,6 +5,7 @@ mod cli;
 use clap::Parser;
 
 /// Runs allocate little and often, and on all threads at once.
+#[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
