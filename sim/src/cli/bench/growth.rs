@@ -13,7 +13,7 @@ use super::{BenchArgs, Measured, Workload, measure, median};
 use super::{bar_of, tell};
 
 /// What is doubled, with five steps of it.
-const SERIES: [(&str, [Shape; STEPS]); 3] = [
+const SERIES: [(&str, [Size; STEPS]); 3] = [
     (
         "appends of each of 4 clients in a life",
         [
@@ -49,37 +49,22 @@ const STEPS: usize = 5;
 /// As much work in each step: about so many appends.
 const APPENDS: u64 = 200_000;
 
-const fn of(clients: usize, appends: usize, lives: u64) -> Shape {
-    Shape::Fixed {
-        clients,
-        appends,
-        lives,
-    }
+/// The size of a step: appends, clients, lives. Each series doubles the one in its own place.
+type Size = [u64; 3];
+
+const fn of(clients: u64, appends: u64, lives: u64) -> Size {
+    [appends, clients, lives]
 }
 
-fn size(series: usize, shape: Shape) -> u64 {
-    let Shape::Fixed {
-        clients,
-        appends,
+fn workload([appends, clients, lives]: Size) -> Workload {
+    let shape = Shape::Fixed {
+        clients: clients as usize,
+        appends: appends as usize,
         lives,
-    } = shape
-    else {
-        unreachable!("all steps are fixed");
     };
-    [appends as u64, clients as u64, lives][series]
-}
-
-fn workload(shape: Shape) -> Workload {
-    let Shape::Fixed {
-        clients,
-        appends,
-        lives,
-    } = shape
-    else {
-        unreachable!("all steps are fixed");
-    };
-    let a_seed = clients as u64 * appends as u64 * lives;
-    ("growth", shape, Encryption::Never, APPENDS.div_ceil(a_seed))
+    let a_seed = clients * appends * lives;
+    let seeds = APPENDS.div_ceil(a_seed);
+    ("growth", shape, Encryption::Never, seeds)
 }
 
 pub(super) fn run(args: &BenchArgs) -> ExitCode {
@@ -88,9 +73,9 @@ pub(super) fn run(args: &BenchArgs) -> ExitCode {
     let bar = bar_of(Some(all), "{pos}/{len} measurements, {eta} left");
     let mut measured: [[Vec<Measured>; STEPS]; SERIES.len()] = Default::default();
     for _ in 0..args.rounds {
-        for (into, (_, shapes)) in measured.iter_mut().zip(SERIES) {
-            for (into, shape) in into.iter_mut().zip(shapes) {
-                match measure(args, &workload(shape), 1) {
+        for (into, (_, sizes)) in measured.iter_mut().zip(SERIES) {
+            for (into, size) in into.iter_mut().zip(sizes) {
+                match measure(args, &workload(size), 1) {
                     Ok(one) => into.push(one),
                     Err(summary) => {
                         let failure = summary.failure.expect("it is an error for that");
@@ -103,8 +88,8 @@ pub(super) fn run(args: &BenchArgs) -> ExitCode {
         }
     }
     bar.finish_and_clear();
-    for (series, (rows, (name, shapes))) in measured.iter().zip(SERIES).enumerate() {
-        let sizes = shapes.map(|shape| size(series, shape).to_string());
+    for (series, (rows, (name, sizes))) in measured.iter().zip(SERIES).enumerate() {
+        let sizes = sizes.map(|size| size[series].to_string());
         let micros = |count: &dyn Fn(&Measured) -> u64| {
             let one =
                 |rounds: &Vec<Measured>| median(rounds, &|one| 1e6 / one.a_second(count(one)));
