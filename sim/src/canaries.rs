@@ -8,7 +8,6 @@ use crate::checker::Class;
 use crate::disk::{Fault, Lie};
 use crate::report::promises;
 use crate::report::summary::Outcome;
-use crate::scenario::generate::Setting;
 use crate::seed::Seed;
 
 /// A way in which the disk is not as it should be.
@@ -45,16 +44,11 @@ impl Canary {
     /// Runs it.
     pub fn try_out(self, seed: Seed, jobs: usize) -> Finding {
         let campaign = Campaign {
-            seed,
             seeds: Some(match self {
                 Canary::Lie(_) => promises::SEEDS_MIN,
                 Canary::Mute(fault) => promises::seeds_for(fault),
             }),
-            time: None,
             jobs,
-            setting: Setting::default(),
-            guided: false,
-            twice: false,
             lie: match self {
                 Canary::Lie(lie) => Some(lie),
                 Canary::Mute(_) => None,
@@ -63,20 +57,20 @@ impl Canary {
                 Canary::Lie(_) => None,
                 Canary::Mute(fault) => Some(fault),
             },
-            coverage: false,
-            without_crashes: false,
+            ..Campaign::of(seed)
         };
         let summary = campaign.run(|_| {});
         let outcome = Outcome {
-            campaign: &campaign,
-            summary: &summary,
+            campaign,
+            summary,
             cpu: Default::default(),
             wall: Default::default(),
         };
         let exit_code = outcome.exit_code();
-        let report = match &summary.failure {
+        let summary = &outcome.summary;
+        let report = match summary.failure() {
             Some(failure) => failure.violation.property.name().to_owned(),
-            None => promises::broken(&campaign, &summary).join(", "),
+            None => promises::broken(&campaign, summary).join(", "),
         };
         let is_noticed = match self {
             Canary::Lie(_) => {
@@ -84,7 +78,7 @@ impl Canary {
             }
             // A disk that does not fail where it has to breaks its word in another way: that is
             // noticed as well.
-            Canary::Mute(_) if summary.failure.is_some() => true,
+            Canary::Mute(_) if summary.failure().is_some() => true,
             Canary::Mute(fault) => {
                 // What only follows from it may be missing as well.
                 let own = format!("fault {fault}");

@@ -5,9 +5,10 @@
 //! empty.
 
 use seawall::{Hold, SegmentMeta, WalManager, WalRecord};
+use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
-use crate::named::named_enum;
+use crate::named::{ByName, named_enum};
 use unchecked::Unchecked;
 
 pub mod acknowledged;
@@ -163,7 +164,7 @@ impl Property {
 }
 
 /// A property that does not hold, and how that showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// Which.
     pub property: Property,
@@ -194,14 +195,17 @@ pub(crate) fn ensure(
 }
 
 /// How often each check was made where it could have failed, and in how many runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
+    #[serde(with = "ByName::<Property>")]
     evaluated: [u64; Property::COUNT],
     /// Runs that have ended and evaluated it at all: a check that one run in ten thousand makes a
     /// million times is as good as none.
+    #[serde(with = "ByName::<Property>")]
     runs: [u64; Property::COUNT],
     /// Checks that are not made, and how often each would have been.
     unchecked: Unchecked,
+    #[serde(with = "ByName::<Property>")]
     left_out: [u64; Property::COUNT],
 }
 

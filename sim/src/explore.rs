@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 mod counts;
 mod cut;
 mod digest;
@@ -34,6 +36,7 @@ mod workload;
 
 use crate::checker::{Tally, Violation};
 use crate::disk::Knobs;
+use crate::shard::Shard;
 
 pub use counts::{Counts, DEPTH_MAX, Level};
 pub use replay::{Address, replay};
@@ -51,7 +54,8 @@ pub fn knobs() -> Knobs {
 }
 
 /// Which workloads are explored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Which {
     /// All of up to so many steps. Of each the last step is explored, since what comes before it is another
     /// one's.
@@ -79,10 +83,12 @@ impl Which {
 }
 
 /// What is to be explored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explore {
     /// The workloads.
     pub workloads: Which,
+    /// Which of them are explored here.
+    pub shard: Shard,
     /// How many power cuts, each but the first in the recovery from the one before: 1 to [`DEPTH_MAX`].
     pub depth: usize,
     /// How many groups of images are done of one moment with one set of names.
@@ -94,7 +100,7 @@ pub struct Explore {
 }
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explored {
     /// How many workloads were done.
     pub done: u64,
@@ -116,7 +122,8 @@ pub struct Explored {
 }
 
 impl Explored {
-    fn merge(&mut self, other: Explored) {
+    /// Adds what was done elsewhere.
+    pub fn merge(&mut self, other: Explored) {
         self.done += other.done;
         self.counts.add(&other.counts);
         self.each.extend(other.each);
@@ -140,6 +147,11 @@ struct Shared<'a> {
 }
 
 impl Explore {
+    /// How many workloads are to be explored here.
+    pub fn share(&self) -> u64 {
+        self.shard.share(self.workloads.count())
+    }
+
     /// Explores. `goes_on` hears now and then how many workloads are done, and says whether to go on.
     pub fn run(&self, mut goes_on: impl FnMut(u64) -> bool) -> Explored {
         let shared = Shared {
@@ -184,7 +196,8 @@ impl Shared<'_> {
         let is_over = || self.is_over.load(Ordering::Relaxed) || is_needless();
         let mut search = Search::new(explore.depth, explore.groups_max, &is_over);
         loop {
-            number.set(self.next.fetch_add(1, Ordering::Relaxed));
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            number.set(explore.shard.place(index));
             if is_needless() {
                 break;
             }

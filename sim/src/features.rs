@@ -18,8 +18,10 @@ use crate::disk::{Call, CallKind, Counts, Fate, Performed, Place};
 use crate::sched::set::TASKS_MAX;
 
 mod image;
+mod set;
 
 pub(crate) use image::note_image;
+pub use set::FeatureSet;
 
 /// A feature of a run.
 pub type Feature = u16;

@@ -1,11 +1,13 @@
 //! What a run did, in numbers that add up over runs.
 
+use serde::{Deserialize, Serialize};
+
 use crate::checker::Tally;
 use crate::checker::guarantee::Remainder;
 use crate::classes;
 use crate::disk::{Counts, FaultClass, Profile};
 use crate::ledger;
-use crate::named::named_enum;
+use crate::named::{ByName, named_enum};
 use crate::scenario::Damage;
 
 named_enum! {
@@ -21,9 +23,10 @@ named_enum! {
 }
 
 /// What one run did, or many together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// Runs on a disk of each profile.
+    #[serde(with = "ByName::<Profile>")]
     pub profiles: [u64; Profile::COUNT],
     /// Lives begun.
     pub lives: u64,
@@ -34,12 +37,16 @@ pub struct Figures {
     /// Opens of undamaged forks that succeeded and were judged, too.
     pub repeated: u64,
     /// Forks that were damaged, by kind of damage.
+    #[serde(with = "ByName::<Damage>")]
     pub probes: [u64; Damage::COUNT],
     /// What became of them.
+    #[serde(with = "ByName::<Verdict>")]
     pub verdicts: [u64; Verdict::COUNT],
     /// Recoveries that showed everything after something of each class had struck.
+    #[serde(with = "ByName::<classes::WholeClass>")]
     pub whole: classes::Fired,
     /// What became of logs whose medium broke its word, by class.
+    #[serde(with = "ByName::<FaultClass>")]
     pub media: [[u64; Remainder::COUNT]; FaultClass::COUNT],
     /// Lives that began with an older disk.
     pub restored: u64,

@@ -2,6 +2,7 @@
 
 mod classes;
 pub mod coverage;
+pub mod explored;
 pub mod failure;
 pub mod promises;
 pub mod summary;

@@ -21,7 +21,6 @@ use seawall_sim::report::coverage::Coverage;
 use seawall_sim::report::promises;
 use seawall_sim::report::summary::Outcome;
 use seawall_sim::run::run;
-use seawall_sim::scenario::generate::Setting;
 use seawall_sim::seed::Seed;
 
 const SEEDS: u64 = 1000;
@@ -29,23 +28,15 @@ const MUTED_SEEDS: u64 = 300;
 
 fn campaign(lie: Option<Lie>) -> Campaign {
     Campaign {
-        seed: Seed(1),
         seeds: Some(SEEDS),
-        time: None,
-        jobs: 1,
-        setting: Setting::default(),
-        guided: false,
-        twice: false,
         lie,
-        mute: None,
-        coverage: false,
-        without_crashes: false,
+        ..Campaign::of(Seed(1))
     }
 }
 
 fn failure_of(campaign: &Campaign) -> (Summary, Violation) {
     let summary = campaign.run(|_| {});
-    let failure = summary.failure.clone();
+    let failure = summary.failure().cloned();
     let failure = failure.unwrap_or_else(|| panic!("nobody noticed: {campaign:?}"));
     (summary, failure.violation)
 }
@@ -90,7 +81,7 @@ fn the_same_seeds_pass_on_a_disk_that_keeps_its_word() {
         ..campaign(None)
     }
     .run(|_| {});
-    assert!(summary.failure.is_none(), "{:?}", summary.failure);
+    assert!(summary.failure().is_none(), "{:?}", summary.failure());
     assert_eq!(summary.seeds, SEEDS);
 }
 
@@ -142,8 +133,8 @@ fn a_campaign_in_which_nothing_happened_is_vacuous() {
         ..Summary::default()
     };
     let outcome = Outcome {
-        campaign: &campaign,
-        summary: &summary,
+        campaign,
+        summary,
         cpu: Default::default(),
         wall: Default::default(),
     };
@@ -164,7 +155,7 @@ fn a_fault_that_does_nothing_is_a_broken_promise() {
             ..campaign(None)
         };
         let summary = campaign.run(|_| {});
-        assert!(summary.failure.is_none(), "{:?}", summary.failure);
+        assert!(summary.failure().is_none(), "{:?}", summary.failure());
         let unmuted = Campaign {
             mute: None,
             ..campaign

@@ -11,10 +11,12 @@
 use seawall_sim::checker::Property;
 use seawall_sim::disk::{Knobs, Lie};
 use seawall_sim::explore::{Address, Counts, Explore, Longer, Which, Workload, knobs, replay};
+use seawall_sim::shard::Shard;
 
 fn explore(workloads: Which, depth: usize) -> Explore {
     Explore {
         workloads,
+        shard: Shard::WHOLE,
         depth,
         groups_max: u64::MAX,
         knobs: knobs(),

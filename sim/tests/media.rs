@@ -65,17 +65,8 @@ fn each_class_is_noticed_by_checkers_that_are_not_told() {
 #[test]
 fn a_medium_that_does_nothing_breaks_the_promises() {
     let campaign = Campaign {
-        seed: Seed(1),
         seeds: Some(promises::SEEDS_MIN),
-        time: None,
-        jobs: 1,
-        setting: Setting::default(),
-        guided: false,
-        twice: false,
-        lie: None,
-        mute: None,
-        coverage: false,
-        without_crashes: false,
+        ..Campaign::of(Seed(1))
     };
     let summary = Summary {
         seeds: promises::SEEDS_MIN,

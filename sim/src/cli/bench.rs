@@ -18,7 +18,8 @@ use seawall_sim::scenario::keys::Encryption;
 use seawall_sim::seed::Seed;
 
 use super::limits::jobs_or_all;
-use super::{bar_of, cpu_time, tell};
+use super::outcome::tell;
+use super::{bar_of, cpu_time};
 
 mod growth;
 
@@ -97,8 +98,8 @@ pub(super) fn run(args: &BenchArgs) -> ExitCode {
             match measure(args, workload, jobs) {
                 Ok(one) => into.push(one),
                 Err(summary) => {
-                    let failure = summary.failure.expect("it is an error for that");
-                    say!("{}", tell(&failure));
+                    let failure = summary.failure().expect("it is an error for that");
+                    say!("{}", tell(failure));
                     return ExitCode::from(failure.violation.property.class() as u8);
                 }
             }
@@ -149,24 +150,17 @@ fn measure(
         ..Setting::default()
     };
     let campaign = Campaign {
-        seed: args.seed,
         seeds: Some(seeds * u64::from(args.size)),
-        time: None,
         jobs,
         setting,
-        guided: false,
-        twice: false,
-        lie: None,
-        mute: None,
-        coverage: false,
-        without_crashes: false,
+        ..Campaign::of(args.seed)
     };
     #[allow(clippy::disallowed_methods)] // Real time is what is measured.
     let start = Instant::now();
     let before = cpu_time();
     let summary = campaign.run(|_| ());
     let (cpu, wall) = (cpu_time() - before, start.elapsed());
-    if summary.failure.is_some() {
+    if summary.failure().is_some() {
         return Err(Box::new(summary));
     }
     let on_forks = on_forks(&summary.figures);

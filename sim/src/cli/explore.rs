@@ -5,15 +5,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde_json::json;
 
 use seawall_sim::disk::{Knobs, Lie};
-use seawall_sim::explore::{
-    Address, DEPTH_MAX, Explore, Explored, Level, Longer, Offence, Which, Workload, knobs, replay,
-};
+use seawall_sim::explore::{Address, DEPTH_MAX, Explore, Longer, Which, Workload, knobs, replay};
+use seawall_sim::report::explored::Exploration;
+use seawall_sim::results::Outcome;
+use seawall_sim::shard::Shard;
 
 use super::bar_of;
 use super::limits::{JobsArgs, parse_time};
+use super::outcome::OutcomeArgs;
 
 /// Their number still fits, though nobody has the time for them.
 const OPS_MAX: u32 = 12;
@@ -47,9 +48,12 @@ pub(super) struct ExploreArgs {
     /// A canary: the disk lies (file-sync, dir-sync, write-crosses-sync). Must fail.
     #[arg(long)]
     lie: Option<Lie>,
-    /// Print the outcome as one JSON object on the last line of standard output.
-    #[arg(long)]
-    json: bool,
+    /// Do only this part of the workloads: 2/3 is the second of three. `cargo sim merge` adds up what
+    /// comes of them.
+    #[arg(long, default_value_t = Shard::WHOLE, value_name = "I/N")]
+    shard: Shard,
+    #[command(flatten)]
+    outcome: OutcomeArgs,
 }
 
 pub(super) fn run(args: ExploreArgs) -> ExitCode {
@@ -86,11 +90,12 @@ pub(super) fn run(args: ExploreArgs) -> ExitCode {
         depth: args.depth,
         groups_max: args.groups,
         knobs,
+        shard: args.shard,
         jobs: args.jobs.count(),
     };
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
     let start = Instant::now();
-    let of = explore.workloads.count();
+    let of = explore.share();
     let bar = bar_of(Some(of), "{pos}/{len} workloads, {eta} left");
     let mut next_line = Duration::from_secs(10);
     let explored = explore.run(|done| {
@@ -102,14 +107,13 @@ pub(super) fn run(args: ExploreArgs) -> ExitCode {
         args.time.is_none_or(|time| start.elapsed() < time)
     });
     bar.finish_and_clear();
-    let told = Told {
-        explore: &explore,
-        explored: &explored,
-        wall: start.elapsed(),
+    let exploration = Exploration {
+        explore,
+        explored,
         cpu: super::cpu_time(),
+        wall: start.elapsed(),
     };
-    told.say_all(args.json);
-    ExitCode::from(told.exit_code())
+    args.outcome.conclude(&Outcome::Explore(exploration.into()))
 }
 
 fn tell_one(workload: &Workload, knobs: &Knobs, at: &Address) -> ExitCode {
@@ -129,164 +133,5 @@ fn tell_one(workload: &Workload, knobs: &Knobs, at: &Address) -> ExitCode {
             say!("FAILED, exit code {code}: {property}\n  {story}");
             ExitCode::from(code)
         }
-    }
-}
-
-/// What is to be told of an exploration.
-struct Told<'a> {
-    explore: &'a Explore,
-    explored: &'a Explored,
-    wall: Duration,
-    cpu: Duration,
-}
-
-impl Told<'_> {
-    fn say_all(&self, with_json: bool) {
-        let explored = self.explored;
-        for (number, counts) in &explored.each {
-            let workload = self.explore.workloads.get(*number);
-            say!("{workload}: {}", share(counts.sum()));
-        }
-        say!(
-            "{:>6} {:>12} {:>22} {:>20} {:>20} {:>14}",
-            "cuts",
-            "moments",
-            "legal images",
-            "that differ",
-            "judged",
-            "groups"
-        );
-        let counts = explored.counts;
-        for (depth, level) in counts.levels[..self.explore.depth].iter().enumerate() {
-            say!(
-                "{:>6} {:>12} {:>22} {:>20} {:>20} {:>14}",
-                depth + 1,
-                level.moments,
-                level.legal,
-                level.distinct,
-                level.judged,
-                level.groups
-            );
-        }
-        let seconds = self.cpu.as_secs_f64();
-        let sum = counts.sum();
-        say!(
-            "{} of {} workloads: {}",
-            explored.done,
-            self.explore.workloads.count(),
-            share(sum)
-        );
-        say!(
-            "{} groups judged, the others known from before with all that follows; {} recoveries run",
-            explored.judged_afresh,
-            explored.recoveries
-        );
-        say!(
-            "{:.1} s, {} threads, {seconds:.1} s of processor time; a second of it: {:.0} states, {:.0} groups judged, {:.0} recoveries",
-            self.wall.as_secs_f64(),
-            self.explore.jobs,
-            sum.judged as f64 / seconds,
-            explored.judged_afresh as f64 / seconds,
-            explored.recoveries as f64 / seconds,
-        );
-        if with_json {
-            // What tells of a failure goes to the other stream, so that JSON is the last line here.
-            eprintln!("{}", self.verdict());
-            say!("{}", self.json());
-        } else {
-            say!("{}", self.verdict());
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        let sum = self.explored.counts.sum();
-        !self.explored.gave_up && sum.judged == sum.distinct
-    }
-
-    fn exit_code(&self) -> u8 {
-        match &self.explored.offence {
-            Some((_, offence)) => offence.violation.property.class() as u8,
-            None if self.explored.gave_up => 124,
-            None => 0,
-        }
-    }
-
-    fn verdict(&self) -> String {
-        match &self.explored.offence {
-            Some((number, offence)) => self.tell(&self.explore.workloads.get(*number), offence),
-            None if self.explored.gave_up => "OUT OF TIME: not all states were judged".into(),
-            None if !self.is_complete() => {
-                "PASSED, what was judged: --groups leaves the rest out".into()
-            }
-            None => "PASSED".into(),
-        }
-    }
-
-    fn tell(&self, workload: &Workload, offence: &Offence) -> String {
-        let violation = &offence.violation;
-        let head = format!(
-            "FAILED, exit code {}: {}\n  {}",
-            violation.property.class() as u8,
-            violation.property,
-            violation.story
-        );
-        if offence.turns.is_empty() {
-            return format!("{head}\nwithout a crash, in: {workload}");
-        }
-        let at = Address(offence.turns.clone());
-        let story = match replay(workload, &self.explore.knobs, &at) {
-            Ok((story, _)) => story.join("\n"),
-            Err(error) => format!("it could not be done again: {error}"),
-        };
-        let lie = self.explore.knobs.lie;
-        let lie = lie.map_or_else(String::new, |lie| format!(" --lie {lie}"));
-        format!("{story}\n{head}\ncargo sim explore --workload '{workload}' --at {at}{lie}")
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let offence = self.explored.offence.as_ref().map(|(number, offence)| {
-            json!({
-                "workload": self.explore.workloads.get(*number).to_string(),
-                "state": Address(offence.turns.clone()).to_string(),
-                "property": offence.violation.property,
-                "story": offence.violation.story,
-            })
-        });
-        let counts = self.explored.counts;
-        let levels = counts.levels[..self.explore.depth].iter().map(|level| {
-            json!({
-                "moments": level.moments,
-                // These may be more than a number of JSON holds.
-                "legal": level.legal.to_string(),
-                "distinct": level.distinct.to_string(),
-                "judged": level.judged.to_string(),
-                "groups": level.groups,
-            })
-        });
-        json!({
-            "exit_code": self.exit_code(),
-            "complete": self.is_complete(),
-            "workloads": self.explored.done,
-            "of_workloads": self.explore.workloads.count(),
-            "levels": levels.collect::<Vec<_>>(),
-            "groups_judged": self.explored.judged_afresh,
-            "recoveries": self.explored.recoveries,
-            "wall_ms": self.wall.as_millis() as u64,
-            "cpu_ms": self.cpu.as_millis() as u64,
-            "offence": offence,
-        })
-    }
-}
-
-fn share(sum: Level) -> String {
-    let Level {
-        judged, distinct, ..
-    } = sum;
-    match judged == distinct {
-        true => format!("{judged} of {distinct} states"),
-        false => format!(
-            "{judged} of {distinct} states, {:.3} %",
-            100.0 * judged as f64 / distinct as f64
-        ),
     }
 }

@@ -11,7 +11,8 @@ use seawall_sim::disk::Lie;
 use seawall_sim::exhaust::{Exhaust, Outcome, Row, Walked, Workload};
 
 use super::limits::LimitArgs;
-use super::{bar_of, cpu_time, tell};
+use super::outcome::tell;
+use super::{bar_of, cpu_time};
 
 #[derive(Args)]
 pub(super) struct SchedulesArgs {

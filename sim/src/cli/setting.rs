@@ -14,7 +14,7 @@ use seawall_sim::sched::policy::PolicyKind;
 pub(super) struct SettingArgs {
     /// The same workload in each life, for measurements: clients x appends, such as 4x20, in 8 lives;
     /// or in as many as a third number says, such as 4x20x16.
-    #[arg(long, value_parser = parse_shape)]
+    #[arg(long)]
     shape: Option<Shape>,
     /// Which logs are encrypted: drawn (half of the seeds'), never, always.
     #[arg(long, default_value = "drawn")]
@@ -69,25 +69,4 @@ impl SettingArgs {
 fn parse_lint(text: &str) -> Result<Property, String> {
     let property = text.parse()?;
     Unchecked::all(&[property]).map(|_| property)
-}
-
-fn parse_shape(text: &str) -> Result<Shape, String> {
-    let wrong = || format!("`{text}` is not a workload like 4x20");
-    let numbers: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
-    let (clients, appends, lives) = match numbers.map_err(|_| wrong())?[..] {
-        [clients, appends] => (clients, appends, 8),
-        [clients, appends, lives] => (clients, appends, lives as u64),
-        _ => return Err(wrong()),
-    };
-    let is_sound = (1..=64).contains(&clients)
-        && (1..=10_000).contains(&appends)
-        && (1..=1000).contains(&lives);
-    match is_sound {
-        true => Ok(Shape::Fixed {
-            clients,
-            appends,
-            lives,
-        }),
-        false => Err(wrong()),
-    }
 }

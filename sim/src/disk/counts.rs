@@ -7,8 +7,10 @@
 //! Calls and faults are counted by place: what the disk's owner was doing, as a number that means
 //! nothing here.
 
+use serde::{Deserialize, Serialize};
+
 use super::strategy::Strategy;
-use crate::named::named_enum;
+use crate::named::{ByName, named_enum};
 
 named_enum! {
     /// A kind of call.
@@ -176,16 +178,17 @@ named_enum! {
 pub struct Place(pub u16);
 
 /// What happened at one place. Faults are rare: most places have met none.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct AtPlace {
+    #[serde(with = "ByName::<CallKind>")]
     calls: [u64; CallKind::COUNT],
     faults: Option<Box<FaultCounts>>,
     power_cuts_lossy: u64,
 }
 
 /// How often each fault fired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct FaultCounts([u64; Fault::COUNT]);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FaultCounts(#[serde(with = "ByName::<Fault>")] [u64; Fault::COUNT]);
 
 impl Default for FaultCounts {
     fn default() -> FaultCounts {
@@ -194,17 +197,21 @@ impl Default for FaultCounts {
 }
 
 /// How often each thing happened on a disk, through all its lives.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
+    #[serde(skip)]
     place: Place,
     /// By the number of the place; there are hundreds, of which one run sees a few.
     places: Vec<Option<Box<AtPlace>>>,
     /// The sums over all places.
+    #[serde(with = "ByName::<CallKind>")]
     calls: [u64; CallKind::COUNT],
     faults: FaultCounts,
     power_cuts_lossy: u64,
     /// A fault that does not happen: a canary.
+    #[serde(skip)]
     muted: Option<Fault>,
+    #[serde(with = "ByName::<Strategy>")]
     strategies: [u64; Strategy::COUNT],
     /// Processes killed.
     pub kills: u64,

@@ -8,6 +8,8 @@
 
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::counts::{Counts, DEPTH_MAX};
 use super::cut::{Cut, Question};
 use super::digest::{Digest, Seen};
@@ -26,7 +28,7 @@ const DONE_MAX: usize = 1_000_000;
 const JUDGED_MAX: usize = 200_000;
 
 /// Where in a story a power cut comes, and what it leaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     /// Before which of the calls that change the disk, from 0; behind the last one at the end.
     pub moment: usize,
@@ -37,7 +39,7 @@ pub struct Turn {
 }
 
 /// A state in which the log did what it must not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offence {
     /// What is wrong.
     pub violation: Violation,

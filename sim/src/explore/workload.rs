@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::named::named_enum;
 use crate::scenario::{Legacy, LogShape, Op};
+use crate::text::serde_as_text;
 
 /// Blocks of one sector, so that even a short record can be torn; segments of a few blocks, so that two
 /// or three records fill one.
@@ -224,6 +225,8 @@ impl FromStr for Workload {
             .map_err(|error| format!("{error}; nor is `{text}` the name of a workload"))
     }
 }
+
+serde_as_text!(Workload);
 
 #[cfg(test)]
 mod tests {

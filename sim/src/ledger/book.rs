@@ -4,7 +4,7 @@ use super::keys::SegmentKeys;
 use super::layout::TAG_BYTES;
 
 /// What a ledger has in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Size {
     /// Different pairs of key and nonce.
     pub nonces: u64,

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{classes, promises};
@@ -14,21 +15,22 @@ use crate::scenario::Damage;
 use crate::scenario::generate::Setting;
 
 /// A campaign that is over, with what it cost.
-pub struct Outcome<'a> {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
     /// What was asked for.
-    pub campaign: &'a Campaign,
+    pub campaign: Campaign,
     /// What came of it.
-    pub summary: &'a Summary,
+    pub summary: Summary,
     /// Processor time of all threads.
     pub cpu: Duration,
     /// Real time.
     pub wall: Duration,
 }
 
-impl Outcome<'_> {
+impl Outcome {
     /// The exit code: 0, the class of the failure, 16 or 124.
     pub fn exit_code(&self) -> u8 {
-        match &self.summary.failure {
+        match self.summary.failure() {
             Some(failure) => failure.violation.property.class() as u8,
             None if self.summary.out_of_time => 124,
             None if self.is_vacuous() => Class::Vacuity as u8,
@@ -41,7 +43,7 @@ impl Outcome<'_> {
     pub fn is_vacuous(&self) -> bool {
         let nothing_ran = self.summary.figures.acked == 0;
         nothing_ran
-            || self.promises_count() && !promises::broken(self.campaign, self.summary).is_empty()
+            || self.promises_count() && !promises::broken(&self.campaign, &self.summary).is_empty()
     }
 
     fn promises_count(&self) -> bool {
@@ -73,7 +75,7 @@ impl Outcome<'_> {
 
     /// The summary for people.
     pub fn text(&self) -> String {
-        let summary = self.summary;
+        let summary = &self.summary;
         let figures = &summary.figures;
         let disk = &figures.disk;
         let mut text = String::new();
@@ -161,10 +163,10 @@ impl Outcome<'_> {
             |one| disk.calls(one),
         ));
         if self.campaign.coverage {
-            let table = promises::coverage(self.campaign, summary);
+            let table = promises::coverage(&self.campaign, summary);
             line(table.text().trim_end().to_owned());
         }
-        let broken = promises::broken(self.campaign, summary);
+        let broken = promises::broken(&self.campaign, summary);
         let judged = match self.promises_count() {
             true => String::new(),
             false => format!(
@@ -187,10 +189,10 @@ impl Outcome<'_> {
 
     /// The summary for programs.
     pub fn json(&self) -> Value {
-        let summary = self.summary;
+        let summary = &self.summary;
         let figures = &summary.figures;
         let disk = &figures.disk;
-        let failure = summary.failure.as_ref().map(|failure| {
+        let failure = summary.failure().map(|failure| {
             json!({
                 "seed": failure.seed.to_string(),
                 "property": failure.violation.property.name(),
@@ -233,8 +235,8 @@ impl Outcome<'_> {
             "checks_share_of_runs": shares(summary),
             "not_checked": self.left_out(),
             "calls": counts(CallKind::ALL, |one| one.name(), |one| disk.calls(one)),
-            "coverage": promises::coverage(self.campaign, summary).json(),
-            "never_happened": promises::broken(self.campaign, summary),
+            "coverage": promises::coverage(&self.campaign, summary).json(),
+            "never_happened": promises::broken(&self.campaign, summary),
             "cpu_seconds": self.cpu.as_secs_f64(),
             "wall_seconds": self.wall.as_secs_f64(),
             "recoveries_per_cpu_second": self.recoveries_per_cpu_second(),

@@ -4,12 +4,16 @@
 // Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::checker::unchecked::Unchecked;
 use crate::choice::{Choices, Purpose, Ratio, Stream, Tape};
 use crate::disk::{Knobs, Media, Profile, SyncErrorMode, SyncNames};
 use crate::sched::policy::PolicyKind;
 use crate::seed::Seed;
+use crate::text::serde_as_text;
 
 use super::keys::{self, Encryption};
 use super::legacy;
@@ -54,8 +58,38 @@ impl fmt::Display for Shape {
     }
 }
 
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shape, String> {
+        let wrong = || format!("`{text}` is not a workload like 4x20");
+        if text == "swarm" {
+            return Ok(Shape::Swarm);
+        }
+        let numbers: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+        let (clients, appends, lives) = match numbers.map_err(|_| wrong())?[..] {
+            [clients, appends] => (clients, appends, 8),
+            [clients, appends, lives] => (clients, appends, lives as u64),
+            _ => return Err(wrong()),
+        };
+        let is_sound = (1..=64).contains(&clients)
+            && (1..=10_000).contains(&appends)
+            && (1..=1000).contains(&lives);
+        match is_sound {
+            true => Ok(Shape::Fixed {
+                clients,
+                appends,
+                lives,
+            }),
+            false => Err(wrong()),
+        }
+    }
+}
+
+serde_as_text!(Shape);
+
 /// What is not left to the seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// How large the workload is.
     pub shape: Shape,

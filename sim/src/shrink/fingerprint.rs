@@ -1,8 +1,10 @@
 //! What makes two failures the same: the property, and the place where its checker saw it.
 
+use std::fmt;
+
 use crate::checker::{Property, Violation};
 
-/// The kind of a failure.
+/// The kind of a failure. Its text is the property and the sentence's parts that do not differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     property: Property,
@@ -26,6 +28,12 @@ impl Fingerprint {
     /// Whether a failure is of this kind.
     pub fn is_of(&self, violation: &Violation) -> bool {
         Fingerprint::of(violation) == *self
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.place)
     }
 }
 

@@ -78,8 +78,8 @@ pub(super) fn run(args: &BenchArgs) -> ExitCode {
                 match measure(args, &workload(size), 1) {
                     Ok(one) => into.push(one),
                     Err(summary) => {
-                        let failure = summary.failure.expect("it is an error for that");
-                        say!("{}", tell(&failure));
+                        let failure = summary.failure().expect("it is an error for that");
+                        say!("{}", tell(failure));
                         return ExitCode::from(failure.violation.property.class() as u8);
                     }
                 }
