@@ -136,6 +136,34 @@ pub enum Class {
     Simulator = 17,
 }
 
+impl Class {
+    /// All, from the worst on.
+    pub const WORST_FIRST: [Class; 8] = [
+        Class::Durability,
+        Class::Integrity,
+        Class::Crypto,
+        Class::Panic,
+        Class::Liveness,
+        Class::Determinism,
+        Class::Simulator,
+        Class::Vacuity,
+    ];
+
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Durability => "durability",
+            Class::Integrity => "integrity",
+            Class::Liveness => "liveness",
+            Class::Crypto => "crypto",
+            Class::Panic => "panic",
+            Class::Determinism => "determinism",
+            Class::Vacuity => "vacuity",
+            Class::Simulator => "simulator",
+        }
+    }
+}
+
 impl Property {
     /// What kind of failure its violation is.
     pub fn class(self) -> Class {

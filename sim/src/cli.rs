@@ -18,6 +18,7 @@ macro_rules! say {
 }
 
 mod bench;
+mod capsule;
 mod explain;
 mod explore;
 mod limits;
@@ -60,6 +61,7 @@ Examples:
   cargo sim replay sim-failures/0x1f.toml
   cargo sim shrink sim-failures/0x1f.toml
   cargo sim explain sim-failures/0x1f.toml
+  cargo sim capsule sim-failures/0x1f.toml
   cargo sim schedules                 every schedule of two small clients, with every crash
   cargo sim schedules 'durable 40' 'sync, truncate 8'
   cargo sim mutants                   every mistake in sim/mutants
@@ -90,6 +92,8 @@ enum Command {
     Shrink(shrink::ShrinkArgs),
     /// Tell why a scenario fails, by what makes the failure go away.
     Explain(explain::ExplainArgs),
+    /// Pack a failure into one file: shrunk, explained, with its commit and its command.
+    Capsule(capsule::CapsuleArgs),
     /// Run every schedule of two clients with an operation each, with every crash and failed call.
     Schedules(schedules::SchedulesArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
@@ -124,6 +128,7 @@ impl Cli {
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Capsule(args) => capsule::run(&args),
             Command::Schedules(args) => schedules::run(&args),
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),

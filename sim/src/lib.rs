@@ -1,6 +1,7 @@
 //! The deterministic simulator that proves the seawall log.
 pub mod campaign;
 pub mod canaries;
+pub mod capsule;
 pub mod checker;
 pub mod choice;
 pub mod classes;

@@ -79,7 +79,7 @@ impl Outcome {
             commit: commit.clone(),
             outcome: self.clone(),
         };
-        std::fs::write(path, serde_json::to_vec(&saved)?)
+        replace(path, &serde_json::to_vec(&saved)?)
     }
 
     fn shard(&mut self) -> &mut Shard {
@@ -146,6 +146,21 @@ impl Saved {
             other => Err(told(&format!("format {other} is not {FORMAT}"))),
         }
     }
+}
+
+/// Writes a file as a whole: it is there as it was, or as it is now. Its directory is made where it is
+/// missing.
+///
+/// # Errors
+/// When it can't be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(dir) = dir {
+        std::fs::create_dir_all(dir)?;
+    }
+    let new = path.with_extension("new");
+    std::fs::write(&new, bytes)?;
+    std::fs::rename(new, path)
 }
 
 /// Adds parts of one work up.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use seawall_sim::capsule::Capsule;
 use seawall_sim::checker::Class;
 use seawall_sim::disk::Fault;
 use seawall_sim::run::run as run_scenario;
@@ -20,7 +21,7 @@ use super::SettingArgs;
 /// One scenario.
 #[derive(Args)]
 pub(super) struct WhatArgs {
-    /// A seed, or the path of a scenario file.
+    /// A seed, or the path of a scenario file or of a capsule.
     what: String,
     /// What the log calls at this site has no effect, as `cargo sim syncs` tells it. Damage to the
     /// medium is left out then, as it is there.
@@ -127,7 +128,7 @@ impl WhatArgs {
             });
         }
         if self.without.is_some() || !self.setting.options().is_empty() {
-            return Err("options are for seeds; a scenario file has all of it in its text".into());
+            return Err("options are for seeds; a file has all of it in its text".into());
         }
         let text = std::fs::read_to_string(&path);
         let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
@@ -136,6 +137,9 @@ impl WhatArgs {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Scenario, String> {
+    if text.starts_with('{') {
+        return parse(path, &Capsule::load(path)?.scenario);
+    }
     // One line tells more than the excerpt with arrows that follows it.
     let first_line = |error: String| error.lines().collect::<Vec<_>>().join(" ");
     Scenario::parse(text).map_err(|error| format!("{}: {}", path.display(), first_line(error)))
