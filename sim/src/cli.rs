@@ -24,6 +24,7 @@ mod explore;
 mod limits;
 mod merge;
 mod mutants;
+mod nightly;
 mod outcome;
 mod replay;
 mod run;
@@ -57,6 +58,7 @@ Examples:
   cargo sim run $(git rev-parse HEAD) --time 60s
   cargo sim run 7 --seeds 20000 --shard 2/3 --out two.json
   cargo sim merge one.json two.json three.json
+  cargo sim nightly --time 8h --out nights
   cargo sim replay 0x1f --trace       one seed again, with everything that happened
   cargo sim replay sim-failures/0x1f.toml
   cargo sim shrink sim-failures/0x1f.toml
@@ -84,6 +86,8 @@ pub struct Cli {
 enum Command {
     /// Run many seeds until one fails.
     Run(run::RunArgs),
+    /// Spend hours on everything that finds mistakes, and tell in the morning what came of it.
+    Nightly(nightly::NightlyArgs),
     /// Add up what shards of `run` or `explore` have done: the outcome is that of the whole.
     Merge(merge::MergeArgs),
     /// Run one seed, or one scenario file, and print the hash of its trace.
@@ -124,6 +128,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Run(args) => run::run(&args),
+            Command::Nightly(args) => nightly::run(&args),
             Command::Merge(args) => merge::run(&args),
             Command::Replay(args) => replay::run(&args),
             Command::Shrink(args) => shrink::run(&args),

@@ -23,6 +23,7 @@ pub mod model;
 pub mod mutants;
 pub mod mutate;
 mod named;
+pub mod nightly;
 pub mod report;
 pub mod results;
 pub mod run;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use crate::text::serde_as_text;
 
 /// The number that tells a whole run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seed(pub u64);
 
 impl Seed {

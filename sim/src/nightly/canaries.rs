@@ -1,0 +1,81 @@
+//! The canaries of a night: what must fail, or the night is void.
+//!
+//! One goes the whole way that a failure goes at night: a slice like any other, whose file of results has
+//! to have it. The others are tried as `cargo sim canaries` does: the other lies, and of the faults
+//! that do nothing another one each night.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Night;
+use super::slice::Runner;
+use crate::canaries;
+use crate::checker::Class;
+use crate::disk::Lie;
+use crate::report::promises;
+use crate::results::Outcome;
+use crate::seed::Seed;
+
+/// Whether something was noticed that has to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// What.
+    pub name: String,
+    /// Whether it was.
+    pub noticed: bool,
+    /// The exit code of its campaign.
+    pub exit_code: i32,
+    /// What was reported.
+    pub reported: String,
+}
+
+/// The lie that goes the whole way.
+const WHOLE_WAY: Lie = Lie::FileSync;
+/// More seeds than it has ever taken.
+const SEEDS: u64 = 20_000;
+
+/// Tries them.
+pub(super) fn run(runner: &Runner, night: &Night) -> Result<Vec<Canary>, String> {
+    let seed = Seed(u64::from(night.number));
+    let mut found = vec![whole_way(runner, seed)?];
+    let lies = Lie::ALL.iter().filter(|&&lie| lie != WHOLE_WAY);
+    let mut others: Vec<canaries::Canary> = lies.map(|&lie| canaries::Canary::Lie(lie)).collect();
+    let mutes: Vec<_> = promises::faults(None).collect();
+    others.push(canaries::Canary::Mute(
+        mutes[night.number as usize % mutes.len()],
+    ));
+    found.extend(others.into_iter().map(|canary| {
+        let finding = canary.try_out(seed, runner.jobs());
+        Canary {
+            name: canary.to_string(),
+            noticed: finding.is_noticed,
+            exit_code: finding.exit_code.into(),
+            reported: finding.report,
+        }
+    }));
+    Ok(found)
+}
+
+fn whole_way(runner: &Runner, seed: Seed) -> Result<Canary, String> {
+    let name = canaries::Canary::Lie(WHOLE_WAY).to_string();
+    let seeds = SEEDS.to_string();
+    let options = ["--seeds", &seeds, "--lie", WHOLE_WAY.name()];
+    let options = options.map(str::to_owned).into_iter();
+    let ran = runner.campaign(&name, 0, seed, options)?;
+    let first = match &ran.saved {
+        Some(saved) => match &saved.outcome {
+            Outcome::Run(run) => run.summary.failure().cloned(),
+            Outcome::Explore(_) => None,
+        },
+        None => None,
+    };
+    let exit_code = ran.slice.exit_code.unwrap_or(-1);
+    let property = first.map(|failure| failure.violation.property);
+    Ok(Canary {
+        name,
+        noticed: property.is_some_and(|property| property.class() == Class::Durability)
+            && exit_code == Class::Durability as i32,
+        exit_code,
+        reported: property.map_or_else(|| "nothing".into(), |property| property.to_string()),
+    })
+}

@@ -1,0 +1,117 @@
+//! The shards of a night, each with a directory of its own, as one night in one directory.
+
+#![allow(clippy::disallowed_methods)] // Nights are kept on the real file system.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::directory::{Directory, State};
+use super::record::{Came, Night};
+use super::summary::Summary;
+use super::within;
+use crate::shard::Shard;
+
+/// Adds the last nights of `parts` up into `into`, which may have earlier ones.
+///
+/// # Errors
+/// When they are not all the different shards of one night on one commit: says which.
+pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
+    let directory = Directory::lock(into)?;
+    let mut state = directory.state()?;
+    let mut seen = BTreeSet::new();
+    let mut whole: Option<Night> = None;
+    for path in parts {
+        let part = Directory::lock(path)?;
+        let number = part.numbers()?.last().copied();
+        let night = match number {
+            Some(number) => part.night(number)?,
+            None => None,
+        };
+        let night = night.ok_or_else(|| format!("there is no night in {}", path.display()))?;
+        if !seen.insert(night.shard) {
+            return Err(format!(
+                "{} is shard {} once more",
+                path.display(),
+                night.shard
+            ));
+        }
+        add_state(&mut state, part.state()?);
+        for capsule in part.capsules()? {
+            directory.save_capsule(&capsule)?;
+        }
+        let moved = copy_results(&part, &directory, night)?;
+        whole = Some(match whole {
+            None => moved,
+            Some(whole) => add(whole, moved)?,
+        });
+    }
+    let mut whole = whole.ok_or("there is nothing to merge")?;
+    let of = whole.shard.of();
+    if (seen.len() as u64) < of {
+        let here: Vec<String> = seen.iter().map(Shard::to_string).collect();
+        return Err(format!("of {of} shards there are only {}", here.join(", ")));
+    }
+    whole.shard = Shard::WHOLE;
+    directory.save_state(&state)?;
+    directory.save_night(&whole)?;
+    directory.tell(&whole, &state)
+}
+
+fn add_state(state: &mut State, other: State) {
+    state.features.join(&other.features);
+    for (name, learned) in other.arms {
+        let known = state.arms.entry(name).or_default();
+        known.new_a_second = known.new_a_second.max(learned.new_a_second);
+        known.given = known.given.max(learned.given);
+        known.commit = learned.commit;
+    }
+}
+
+/// Copies the files of results, under names that tell their shard.
+fn copy_results(from: &Directory, to: &Directory, mut night: Night) -> Result<Night, String> {
+    let shard = night.shard.to_string().replace('/', "-");
+    for slice in &mut night.slices {
+        let Came::Results { file } = &mut slice.came else {
+            continue;
+        };
+        let source = within(from.path(), night.number).join(&*file);
+        let name = file.replace("slices/", &format!("slices/{shard}-"));
+        let target = within(to.path(), night.number).join(&name);
+        let bytes = std::fs::read(&source);
+        let bytes = bytes.map_err(|error| format!("{}: {error}", source.display()))?;
+        let copied = crate::results::replace(&target, &bytes);
+        copied.map_err(|error| format!("{}: {error}", target.display()))?;
+        *file = name;
+    }
+    Ok(night)
+}
+
+fn add(mut whole: Night, part: Night) -> Result<Night, String> {
+    let is_same = part.number == whole.number
+        && part.commit == whole.commit
+        && part.shard.of() == whole.shard.of();
+    if !is_same {
+        return Err(format!(
+            "night {} on {}, shard {}, is no part of night {} on {}",
+            part.number, part.commit, part.shard, whole.number, whole.commit
+        ));
+    }
+    whole.begun = whole.begun.min(part.begun);
+    whole.ended = whole.ended.max(part.ended);
+    whole.wall_seconds = whole.wall_seconds.max(part.wall_seconds);
+    whole.asked_seconds = whole.asked_seconds.max(part.asked_seconds);
+    whole.sittings += part.sittings;
+    whole.is_over &= part.is_over;
+    whole.given += part.given;
+    whole.canaries.extend(part.canaries);
+    whole.slices.extend(part.slices);
+    whole.skipped.extend(part.skipped);
+    whole.skipped.dedup();
+    for met in part.failures {
+        match whole.failures.iter_mut().find(|known| known.id == met.id) {
+            None => whole.failures.push(met),
+            Some(known) => known.count += met.count,
+        }
+    }
+    Ok(whole)
+}
