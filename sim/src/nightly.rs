@@ -117,11 +117,13 @@ impl Plan {
             failures::look_into(&directory, &mut night, &ran, tell)?;
             state.learn(&mut ran);
             night.wall_seconds = (before + sitting.elapsed()).as_secs_f64();
+            night.ended = directory::now();
             tell(Step::Slice(&ran.slice, before + sitting.elapsed()));
             night.slices.push(ran.slice);
         }
         night.wall_seconds = (before + sitting.elapsed()).as_secs_f64();
         night.is_over = true;
+        night.ended = directory::now();
         directory.save_state(&state)?;
         directory.save_night(&night)?;
         directory.tell(&night, &state)

@@ -122,9 +122,7 @@ impl Directory {
     }
 
     pub(super) fn save_night(&self, night: &Night) -> Result<(), String> {
-        let mut night = night.clone();
-        night.ended = now();
-        save(&within(&self.path, night.number).join("night.json"), &night)
+        save(&within(&self.path, night.number).join("night.json"), night)
     }
 
     /// The night that is not over yet, or a new one; and whether it is new.

@@ -10,8 +10,6 @@ use super::record::{Came, Family, Slice};
 use super::slice::{Ran, Runner};
 use crate::seed::Seed;
 
-/// To build them takes minutes: no shorter night is worth it.
-const NIGHT_MIN: Duration = Duration::from_secs(600);
 /// Longer than any build of them.
 const BUILD_MAX: Duration = Duration::from_secs(1800);
 /// Where the targets are, from the root of the repository.
@@ -21,7 +19,7 @@ const FAILED: [i32; 2] = [77, 70];
 
 /// The targets, which are built now; or why there are none.
 pub(super) fn targets(runner: &Runner) -> Result<Vec<String>, String> {
-    if runner.time() < NIGHT_MIN {
+    if !runner.is_long() {
         return Err("the night is too short".into());
     }
     let entries = std::fs::read_dir(TARGETS);

@@ -13,8 +13,6 @@ use super::slice::{Ran, Runner};
 use crate::mutants::tree::Patch;
 use crate::seed::Seed;
 
-/// To build them takes its time: no shorter night is worth it.
-const NIGHT_MIN: Duration = Duration::from_secs(600);
 /// So many are done in one slice: the log without a mutant is built and run before them.
 const GROUP: usize = 4;
 /// How many seeds each has to survive: as many as the gate before a release takes.
@@ -24,7 +22,7 @@ const SLICE_MAX: Duration = Duration::from_secs(1800);
 
 /// All mutants, a few together; or why there are none.
 pub(super) fn groups(runner: &Runner) -> Result<Vec<Vec<String>>, String> {
-    if runner.time() < NIGHT_MIN {
+    if !runner.is_long() {
         return Err("the night is too short".into());
     }
     let patches = Patch::all(Path::new("sim/mutants"));

@@ -21,6 +21,9 @@ const SELF: &str = "/proc/self/exe";
 /// A command that takes so much longer than it was told hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// To build fuzz targets and mutants takes minutes: no shorter night is worth it.
+const LONG: Duration = Duration::from_secs(600);
+
 /// What slices of one night have in common.
 pub(super) struct Runner {
     plan: Plan,
@@ -78,8 +81,9 @@ impl Runner {
         self.plan.jobs
     }
 
-    pub(super) fn time(&self) -> Duration {
-        self.plan.time
+    /// Whether the night is worth what takes minutes before it begins.
+    pub(super) fn is_long(&self) -> bool {
+        self.plan.time >= LONG
     }
 
     pub(super) fn dir(&self) -> &Path {
