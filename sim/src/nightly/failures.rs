@@ -122,7 +122,10 @@ pub(super) fn look_into(
     let (slice, commit) = (&ran.slice, night.commit.clone());
     match ran.saved.as_ref().map(|saved| &saved.outcome) {
         Some(Outcome::Run(run)) => {
-            for (_, found) in run.summary.failures.iter() {
+            // The common ones first: others may show the same mistake.
+            let mut all: Vec<_> = run.summary.failures.iter().collect();
+            all.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
+            for (_, found) in all {
                 scenario(directory, night, slice, found, tell)?;
             }
         }

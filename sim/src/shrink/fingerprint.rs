@@ -42,13 +42,28 @@ fn skeleton(story: &str) -> String {
     let first = story.split(": ").next().unwrap_or_default();
     let last = story.rsplit(": ").next().unwrap_or_default();
     let mut text = String::new();
-    for letter in first.chars().chain(last.chars()) {
-        let is_number = letter.is_ascii_digit();
-        if !(is_number && text.ends_with('#')) {
-            text.push(if is_number { '#' } else { letter });
+    for word in first.split(' ').chain(last.split(' ')) {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        if is_key(word) {
+            text.push('#');
+            continue;
+        }
+        for letter in word.chars() {
+            let is_number = letter.is_ascii_digit();
+            if !(is_number && text.ends_with('#')) {
+                text.push(if is_number { '#' } else { letter });
+            }
         }
     }
     text
+}
+
+/// Whether a word is the id of a key or of a log: hexadecimal digits, and no word of a language.
+fn is_key(word: &str) -> bool {
+    let word = word.trim_end_matches([',', ';', '.']);
+    word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -66,6 +81,13 @@ mod tests {
         );
         assert_ne!(read("seg-1", "a torn frame"), read("seg-1", "no header"));
         assert_ne!(of("lsn 7 is gone"), of("lsn 7 is wrong"));
+        let key = |id: &str| {
+            of(&format!(
+                "seg-1 is encrypted with key {id}, which is not given"
+            ))
+        };
+        assert_eq!(key("b19f56cb8a13dec1"), key("dadadadaffaaffaa"));
+        assert_ne!(key("b19f56cb8a13dec1"), key("of-the-other-log"));
         let other = Violation::new(Property::Stability, "lsn 7 is gone");
         assert!(!of("lsn 7 is gone").is_of(&other));
     }
