@@ -16,6 +16,7 @@ pub mod features;
 pub mod figures;
 pub mod fuzzing;
 pub mod guided;
+pub mod import;
 pub mod keyholder;
 pub mod ledger;
 mod legacy;
