@@ -2,6 +2,7 @@
 pub mod campaign;
 pub mod canaries;
 pub mod capsule;
+pub mod case;
 pub mod checker;
 pub mod choice;
 pub mod classes;

@@ -37,10 +37,20 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Looks at a capsule's image again, for who replays it.
+pub(super) fn replay(path: &Path, capsule: &ImageCapsule, with_trace: bool) -> ExitCode {
+    let code = again(path, capsule, None, with_trace).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        2
+    });
+    ExitCode::from(code)
+}
+
 fn answer(args: &ImportArgs) -> Result<u8, String> {
     let keys = read_keys(&args.keys)?;
-    if is_file(&args.dir) {
-        return again(args, &read_capsule(&args.dir)?, keys.as_ref());
+    if args.dir.is_file() {
+        let capsule = read_capsule(&args.dir)?;
+        return again(&args.dir, &capsule, keys.as_ref(), args.trace);
     }
     let image = FieldImage::read(&args.dir)?;
     let examination = examine(&image, keys.as_ref(), args.trace);
@@ -58,12 +68,16 @@ fn answer(args: &ImportArgs) -> Result<u8, String> {
     Ok(conclude(findings))
 }
 
-/// Looks at a capsule's image again.
-fn again(args: &ImportArgs, capsule: &ImageCapsule, keys: Option<&KeyRing>) -> Result<u8, String> {
+fn again(
+    path: &Path,
+    capsule: &ImageCapsule,
+    keys: Option<&KeyRing>,
+    with_trace: bool,
+) -> Result<u8, String> {
     let image = capsule.unpack();
-    let image = image.map_err(|error| format!("{}: {error}", args.dir.display()))?;
-    let examination = examine(&image, keys, args.trace);
-    say!("{}: payloads {}", args.dir.display(), capsule.payloads);
+    let image = image.map_err(|error| format!("{}: {error}", path.display()))?;
+    let examination = examine(&image, keys, with_trace);
+    say!("{}: payloads {}", path.display(), capsule.payloads);
     tell(&image, &examination);
     match capsule.is_same(&examination) {
         true => say!("the same as when the capsule was made, call by call"),
@@ -181,10 +195,6 @@ fn save(
         );
     }
     Ok(())
-}
-
-fn is_file(path: &Path) -> bool {
-    path.is_file()
 }
 
 #[allow(clippy::disallowed_methods)] // A capsule is on the real file system.

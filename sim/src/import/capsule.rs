@@ -10,14 +10,13 @@ use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use seawall::KeyRing;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::redact::redact;
 use super::{Examination, FieldImage, Findings, examine};
+use crate::capsule::{Capsule, FORMAT, Verdict};
 use crate::named::named_enum;
+use crate::results::Commit;
 
-/// The version of the text.
-const FORMAT: u32 = 1;
 const KIND: &str = "image";
 /// As deflate has it, from 0 to 10.
 const LEVEL: u8 = 8;
@@ -35,7 +34,7 @@ named_enum! {
 }
 
 /// An image, and what was said of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageCapsule {
     format: u32,
@@ -46,6 +45,8 @@ pub struct ImageCapsule {
     pub fingerprint: String,
     /// What was said.
     pub verdict: Verdict,
+    /// Where that was.
+    pub commit: Commit,
     /// The hash of the trace.
     pub trace: String,
     /// What looks at it again.
@@ -55,19 +56,6 @@ pub struct ImageCapsule {
     /// Files that were left where they are.
     strangers: usize,
     files: BTreeMap<String, Packed>,
-}
-
-/// What was said of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// What it comes to.
-    pub property: String,
-    /// That, as a class of failures.
-    pub class: String,
-    /// What the command ends with.
-    pub exit_code: u8,
-    /// Why.
-    pub story: String,
 }
 
 /// The bytes of a file, deflated, in base64.
@@ -113,7 +101,7 @@ impl ImageCapsule {
     fn pack(image: &FieldImage, examination: &Examination, payloads: Payloads) -> ImageCapsule {
         let findings = &examination.findings;
         let fingerprint = findings.fingerprint();
-        let id = format!("{:016x}", xxh3_64(fingerprint.as_bytes()));
+        let id = Capsule::id_of(&fingerprint);
         let packed = image.files.iter().map(|(name, bytes)| {
             let packed = Packed {
                 bytes: bytes.len() as u64,
@@ -130,6 +118,7 @@ impl ImageCapsule {
                 exit_code: findings.exit_code(),
                 story: findings.reasons.join(" "),
             },
+            commit: Commit::here(),
             trace: format!("{:016x}", examination.trace.hash),
             command: format!("cargo sim replay failures/{id}.json"),
             id,
