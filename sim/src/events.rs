@@ -66,6 +66,11 @@ pub(crate) fn start_of(program: Program, is_wanted: bool) {
     EVENTS.replace(is_wanted.then(Vec::new));
 }
 
+/// Whose calls are told with their place.
+pub(crate) fn program() -> Program {
+    PROGRAM.get()
+}
+
 /// Whether anybody wants to know.
 pub(crate) fn are_kept() -> bool {
     EVENTS.with_borrow(Option::is_some)

@@ -22,7 +22,9 @@ mod timeline;
 mod window;
 mod words;
 
-use words::{describe, place};
+pub(crate) use words::describe;
+
+use words::place;
 
 /// Why a scenario fails.
 #[derive(Clone, Debug)]
@@ -92,7 +94,7 @@ type LeaveOut = fn(&mut Scenario);
 
 /// How a scenario ends with one thing changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     Passes,
     /// As the one that is explained.
     FailsSo,
@@ -100,7 +102,7 @@ enum Ending {
 }
 
 pub(crate) struct Explainer<'a, C> {
-    case: &'a C,
+    pub(crate) case: &'a C,
     property: Property,
     fingerprint: Fingerprint,
     events: Vec<Event>,
@@ -109,7 +111,7 @@ pub(crate) struct Explainer<'a, C> {
 
 impl<C: Case> Explainer<'_, C> {
     /// How another case ends.
-    fn try_out(&mut self, case: &C) -> Ending {
+    pub(crate) fn try_out(&mut self, case: &C) -> Ending {
         self.runs += 1;
         match case.watch(Wants::default()).violation {
             None => Ending::Passes,
@@ -119,7 +121,7 @@ impl<C: Case> Explainer<'_, C> {
     }
 
     /// The calls of a life.
-    fn calls(&self, life: u64) -> impl Iterator<Item = &Made> {
+    pub(crate) fn calls(&self, life: u64) -> impl Iterator<Item = &Made> {
         self.lives().filter_map(move |(of, event)| match event {
             Event::Call(made) if of == life => Some(made),
             _ => None,
@@ -138,7 +140,7 @@ impl<C: Case> Explainer<'_, C> {
     }
 
     /// The last life that began.
-    fn last_life(&self) -> u64 {
+    pub(crate) fn last_life(&self) -> u64 {
         self.lives().last().map_or(0, |(life, _)| life)
     }
 

@@ -35,6 +35,7 @@ pub mod seed;
 pub mod shard;
 pub mod shrink;
 pub mod site;
+pub mod storm;
 pub mod sweep;
 pub mod syncs;
 mod text;

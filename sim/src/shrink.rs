@@ -183,7 +183,11 @@ impl<'a, C: Case> Shrinker<'a, C> {
             case.tape_mut().track_mut(id).set(place, 0);
         });
         for (id, place) in self.best.tape().places() {
-            let value = self.best.tape().track(id).map_or(0, |track| track.at(place));
+            let value = self
+                .best
+                .tape()
+                .track(id)
+                .map_or(0, |track| track.at(place));
             for smaller in [1, value / 2, value - 1] {
                 let mut case = self.best.clone();
                 case.tape_mut().track_mut(id).set(place, smaller);

@@ -91,13 +91,17 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 fn frames(path: &Path) -> Vec<usize> {
     let bytes = std::fs::read(path).expect("reads");
     let starts = (BLOCK..bytes.len()).step_by(BLOCK);
-    starts.filter(|&at| bytes[at..].starts_with(b"WALf")).collect()
+    starts
+        .filter(|&at| bytes[at..].starts_with(b"WALf"))
+        .collect()
 }
 
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let names = std::fs::read_dir(dir).expect("lists");
     let paths = names.map(|name| name.expect("lists").path());
-    paths.map(|path| (path.clone(), std::fs::read(path).expect("reads"))).collect()
+    paths
+        .map(|path| (path.clone(), std::fs::read(path).expect("reads")))
+        .collect()
 }
 
 /// What is said of a directory; a capsule of it says the same, without a word of the user's.
@@ -121,7 +125,8 @@ fn findings(dir: &Path, keys: Option<KeyRing>) -> Findings {
     assert!(read.is_same(&again));
     for words in [CANARY, "again and again"] {
         assert!(!text.contains(words));
-        let has_words = |bytes: &Vec<u8>| bytes.windows(words.len()).any(|at| at == words.as_bytes());
+        let has_words =
+            |bytes: &Vec<u8>| bytes.windows(words.len()).any(|at| at == words.as_bytes());
         assert!(!unpacked.files.values().any(has_words));
     }
     findings
@@ -140,7 +145,13 @@ fn expect(findings: &Findings, class: FieldClass, exit_code: u8, evidence: &str)
     assert_eq!(found, (class, exit_code), "{findings:#?}");
     let told = findings.damage.first().map_or_else(
         || findings.reasons.join(" "),
-        |damage| format!("{} {}", damage.looks.as_deref().unwrap_or(""), damage.evidence),
+        |damage| {
+            format!(
+                "{} {}",
+                damage.looks.as_deref().unwrap_or(""),
+                damage.evidence
+            )
+        },
     );
     assert!(told.contains(evidence), "`{evidence}` is not in `{told}`");
 }
@@ -151,7 +162,10 @@ fn a_closed_log_is_intact() {
     closed(dir.path());
     let found = findings(dir.path(), None);
     expect(&found, FieldClass::Intact, 0, "closed");
-    assert_eq!((found.contents.records, found.contents.lsns), (60, Some((1, 60))));
+    assert_eq!(
+        (found.contents.records, found.contents.lsns),
+        (60, Some((1, 60)))
+    );
     assert!(found.contents.is_closed);
     // Without a record, too.
     let dir = TempDir::new().expect("a directory");
@@ -162,8 +176,19 @@ fn a_closed_log_is_intact() {
 #[test]
 fn a_log_after_a_kill_is_explained_by_a_crash() {
     let found = damaged(|_| {});
-    expect(&found, FieldClass::Crash, 0, "nothing that was written later promises them");
-    let Recovery::Opens { records, adopted, cut_bytes, .. } = found.recovery else {
+    expect(
+        &found,
+        FieldClass::Crash,
+        0,
+        "nothing that was written later promises them",
+    );
+    let Recovery::Opens {
+        records,
+        adopted,
+        cut_bytes,
+        ..
+    } = found.recovery
+    else {
         panic!("{found:?}");
     };
     assert_eq!((records, adopted, cut_bytes), (60, 3, 0));
@@ -176,8 +201,19 @@ fn a_torn_tail_is_explained_by_a_crash() {
         let at = *frames(&last).last().expect("there is one");
         change(&last, |bytes| bytes[at + BLOCK..at + 2 * BLOCK].fill(0));
     });
-    expect(&found, FieldClass::Crash, 0, "a write that no sync has covered");
-    let Recovery::Opens { records, adopted, cut_bytes, .. } = found.recovery else {
+    expect(
+        &found,
+        FieldClass::Crash,
+        0,
+        "a write that no sync has covered",
+    );
+    let Recovery::Opens {
+        records,
+        adopted,
+        cut_bytes,
+        ..
+    } = found.recovery
+    else {
         panic!("{found:?}");
     };
     assert_eq!((records, adopted), (57, 0));
@@ -191,7 +227,12 @@ fn one_wrong_bit_at_the_very_end_is_no_torn_tail() {
         let at = *frames(&last).last().expect("there is one");
         change(&last, |bytes| bytes[at + 100] ^= 4);
     });
-    expect(&found, FieldClass::Damage, 10, "one bit is wrong: bit 2 of byte");
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "one bit is wrong: bit 2 of byte",
+    );
     assert!(matches!(found.recovery, Recovery::Opens { adopted: 0, .. }));
 }
 
@@ -202,7 +243,12 @@ fn a_leftover_in_the_making_is_explained_by_a_crash() {
     std::fs::write(dir.path().join("next.wal.tmp"), format!("half {CANARY}")).expect("writes");
     std::fs::write(dir.path().join("notes.txt"), CANARY).expect("writes");
     let found = findings(dir.path(), None);
-    expect(&found, FieldClass::Crash, 0, "In the making when the life ended: next.wal.tmp");
+    expect(
+        &found,
+        FieldClass::Crash,
+        0,
+        "In the making when the life ended: next.wal.tmp",
+    );
 }
 
 #[test]
@@ -213,8 +259,18 @@ fn a_flipped_bit_below_a_promise_is_damage() {
         place = frames(&last)[1];
         change(&last, |bytes| bytes[place + 90] ^= 1);
     });
-    expect(&found, FieldClass::Damage, 10, "one bit is wrong: bit 0 of byte");
-    expect(&found, FieldClass::Damage, 10, "promises it, and was written after a sync");
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "one bit is wrong: bit 0 of byte",
+    );
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "promises it, and was written after a sync",
+    );
     assert_eq!(found.damage[0].offset, place as u64);
     assert!(matches!(found.recovery, Recovery::Refuses(_)));
     // In an earlier segment the log opens, and a reader stops.
@@ -223,8 +279,19 @@ fn a_flipped_bit_below_a_promise_is_damage() {
         let place = frames(&first)[2];
         change(&first, |bytes| bytes[place + 20] ^= 1);
     });
-    expect(&found, FieldClass::Damage, 10, "says that this segment ends at offset");
-    assert!(matches!(found.recovery, Recovery::Opens { stopped: Some(_), .. }));
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "says that this segment ends at offset",
+    );
+    assert!(matches!(
+        found.recovery,
+        Recovery::Opens {
+            stopped: Some(_),
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -234,7 +301,12 @@ fn a_zeroed_sector_is_damage() {
         let at = frames(&first)[2] + BLOCK;
         change(&first, |bytes| bytes[at..at + BLOCK].fill(0));
     });
-    expect(&found, FieldClass::Damage, 10, "sectors of it read as zeros");
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "sectors of it read as zeros",
+    );
     let found = damaged(|dir| {
         let first = segments(dir).remove(0);
         let at = frames(&first)[2];
@@ -250,7 +322,12 @@ fn a_truncated_file_is_damage() {
         let at = frames(&first)[2];
         change(&first, |bytes| bytes.truncate(at + 700));
     });
-    expect(&found, FieldClass::Damage, 10, "says that this segment ends at offset");
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "says that this segment ends at offset",
+    );
 }
 
 #[test]
@@ -272,18 +349,33 @@ fn a_missing_segment_is_missing() {
     let found = damaged(|dir| {
         std::fs::remove_file(&segments(dir)[1]).expect("removes");
     });
-    expect(&found, FieldClass::Missing, 10, "says that segment 2 comes before it");
+    expect(
+        &found,
+        FieldClass::Missing,
+        10,
+        "says that segment 2 comes before it",
+    );
     assert!(matches!(found.recovery, Recovery::Refuses(_)));
 }
 
 #[test]
 fn a_damaged_header_is_damage() {
     let found = damaged(|dir| change(&last(dir), |bytes| bytes[44] ^= 8));
-    expect(&found, FieldClass::Damage, 10, "one bit is wrong: bit 3 of byte 44");
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "one bit is wrong: bit 3 of byte 44",
+    );
     let found = damaged(|dir| change(&last(dir), |bytes| bytes[..BLOCK].fill(0)));
     expect(&found, FieldClass::Damage, 10, "the header reads as zeros");
     let found = damaged(|dir| change(&last(dir), |bytes| bytes[100..300].fill(b'u')));
-    expect(&found, FieldClass::Damage, 10, "a segment gets its name only after its header was synced");
+    expect(
+        &found,
+        FieldClass::Damage,
+        10,
+        "a segment gets its name only after its header was synced",
+    );
 }
 
 #[test]
@@ -310,7 +402,12 @@ fn a_later_version_is_foreign() {
             bytes[BLOCK - 4..BLOCK].copy_from_slice(&checksum.to_le_bytes());
         });
     });
-    expect(&found, FieldClass::Foreign, 11, "a later version has written it");
+    expect(
+        &found,
+        FieldClass::Foreign,
+        11,
+        "a later version has written it",
+    );
 }
 
 #[test]
@@ -339,7 +436,10 @@ fn a_legacy_log_is_one() {
     }
     let found = findings(dir.path(), None);
     expect(&found, FieldClass::Legacy, 0, "an open migrates it");
-    assert!(matches!(found.recovery, Recovery::Opens { records: 1.., .. }));
+    assert!(matches!(
+        found.recovery,
+        Recovery::Opens { records: 1.., .. }
+    ));
 }
 
 #[test]
@@ -359,7 +459,12 @@ fn what_looks_like_a_segment_and_is_none_is_foreign() {
         let name = "seg-0000000099-00000000000000000099.wal";
         std::fs::write(dir.join(name), CANARY.repeat(99)).expect("writes");
     });
-    expect(&found, FieldClass::Foreign, 11, "nothing in it is a segment's");
+    expect(
+        &found,
+        FieldClass::Foreign,
+        11,
+        "nothing in it is a segment's",
+    );
     assert_eq!(found.damage[0].kind, Kind::Foreign);
 }
 
@@ -373,8 +478,15 @@ fn a_capsule_that_somebody_changed_is_refused() {
     assert_eq!(capsule.payloads, Payloads::Kept);
     assert_eq!(capsule.unpack().expect("unpacks"), image);
     let text = capsule.print();
-    for (from, to) in [("\"image\"", "\"scenario\""), ("\"format\": 1", "\"format\": 9"), ("{", "[")] {
-        assert!(ImageCapsule::parse(&text.replacen(from, to, 1)).is_err(), "{to}");
+    for (from, to) in [
+        ("\"image\"", "\"scenario\""),
+        ("\"format\": 1", "\"format\": 9"),
+        ("{", "["),
+    ] {
+        assert!(
+            ImageCapsule::parse(&text.replacen(from, to, 1)).is_err(),
+            "{to}"
+        );
     }
     let mut longer = capsule.clone();
     assert!(longer.is_same(&examination));

@@ -178,7 +178,9 @@ fn save(
     };
     let name = || Path::new(FAILURES_DIR).join(format!("{}.json", capsule.id));
     let path = args.output.clone().unwrap_or_else(name);
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let written = parent.map_or(Ok(()), std::fs::create_dir_all);
     let written = written.and_then(|()| std::fs::write(&path, capsule.print()));
     written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -202,7 +204,12 @@ fn read_capsule(path: &Path) -> Result<ImageCapsule, String> {
     let text = std::fs::read_to_string(path);
     let capsule = text.map_err(|error| error.to_string());
     let capsule = capsule.and_then(|text| ImageCapsule::parse(&text));
-    capsule.map_err(|error| format!("{} is neither a log's directory nor a capsule of one: {error}", path.display()))
+    capsule.map_err(|error| {
+        format!(
+            "{} is neither a log's directory nor a capsule of one: {error}",
+            path.display()
+        )
+    })
 }
 
 /// The keys in these files; the first one writes.

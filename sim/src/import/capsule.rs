@@ -163,7 +163,8 @@ impl ImageCapsule {
     /// # Errors
     /// What is wrong with it, in one line.
     pub fn parse(text: &str) -> Result<ImageCapsule, String> {
-        let capsule: ImageCapsule = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let capsule: ImageCapsule =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
         match (capsule.format, capsule.kind.as_str()) {
             (FORMAT, KIND) => Ok(capsule),
             (FORMAT, kind) => Err(format!("it is of the kind {kind}, not of an image")),

@@ -71,8 +71,9 @@ impl Damage {
                 lsn: Some(lsn.as_u64()),
                 what: (*why).to_owned(),
                 looks: None,
-                evidence: "what stands around it was durable, and it was written together with that"
-                    .into(),
+                evidence:
+                    "what stands around it was durable, and it was written together with that"
+                        .into(),
                 is_harmless: true,
             },
             Finding::Refused(error) => Damage::of_error(error, scene),
@@ -143,9 +144,13 @@ impl Damage {
         let others = scene.segments.iter();
         let others = others.filter(|other| other.name != damage.file);
         let is_of_this_log = its.is_some_and(|its| {
-            others.clone().any(|other| other.header.log_id == its.header.log_id)
+            others
+                .clone()
+                .any(|other| other.header.log_id == its.header.log_id)
         });
-        let frames = bytes.chunks(SECTOR).filter(|sector| sector.starts_with(b"WALf"));
+        let frames = bytes
+            .chunks(SECTOR)
+            .filter(|sector| sector.starts_with(b"WALf"));
         if is_of_this_log {
             damage.kind = Kind::Misplaced;
             damage.evidence =
@@ -214,8 +219,7 @@ impl Damage {
     }
 }
 
-const HEADER_SYNCED: &str =
-    "a segment gets its name only after its header was synced, so no crash leaves a name without one";
+const HEADER_SYNCED: &str = "a segment gets its name only after its header was synced, so no crash leaves a name without one";
 
 /// What stands at an offset where a frame should.
 fn look_at(its: &Segment<'_>, offset: usize, segments: &[Segment<'_>]) -> (Kind, Option<String>) {

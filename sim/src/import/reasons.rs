@@ -29,7 +29,8 @@ pub(super) fn is_closed(scene: &Scene<'_>, report: &Report) -> bool {
     };
     let is_sealed = report.segments.last().is_some_and(|last| last.is_sealed);
     let end = last.end_of_frames() as u64;
-    let is_fresh = last.header.previous.is_sealed && end == last.header.durable_end.max(last.block() as u64);
+    let is_fresh =
+        last.header.previous.is_sealed && end == last.header.durable_end.max(last.block() as u64);
     is_sealed || is_fresh && report.unproven_records == 0
 }
 
@@ -64,7 +65,10 @@ pub(super) fn tell(
 ) -> Vec<String> {
     let mut told = vec![verdict(class, damage, seen)];
     if let Ok(report) = &seen.report
-        && matches!(class, FieldClass::Intact | FieldClass::Crash | FieldClass::Damage)
+        && matches!(
+            class,
+            FieldClass::Intact | FieldClass::Crash | FieldClass::Damage
+        )
     {
         told.extend(tail(scene, report));
         told.extend(leftovers(report));
@@ -133,7 +137,9 @@ fn tail(scene: &Scene<'_>, report: &Report) -> Vec<String> {
         ));
     }
     let is_footer = |whole: super::scan::Whole| whole.frame.kind == FrameKind::Footer;
-    let is_sealed = last.boundaries().any(|at| last.whole_at(at).is_some_and(is_footer));
+    let is_sealed = last
+        .boundaries()
+        .any(|at| last.whole_at(at).is_some_and(is_footer));
     if report.findings.is_empty() && !is_sealed && !is_closed(scene, report) {
         told.push("The log was not closed. What its very last sync covered has no later witness, so if that is gone, it looks the same as if it had never been synced.".into());
     }

@@ -119,7 +119,11 @@ fn shrink_life(shrinker: &mut Shrinker<'_, Scenario>, index: usize) {
 }
 
 /// Tries smaller numbers in place of one: the plain ones first, then halves.
-fn shrink_number(shrinker: &mut Shrinker<'_, Scenario>, number: u32, set: impl Fn(&mut Scenario, u32)) {
+fn shrink_number(
+    shrinker: &mut Shrinker<'_, Scenario>,
+    number: u32,
+    set: impl Fn(&mut Scenario, u32),
+) {
     let mut number = number;
     while number > 0 {
         let smaller = [0, 1, number / 2, number - 1];
