@@ -8,7 +8,7 @@
 //! found.
 
 #[path = "../examples/your_own.rs"]
-#[allow(missing_docs)]
+#[allow(dead_code)] // Its program is not run here.
 mod your_own;
 
 use std::cell::Cell;
@@ -29,7 +29,8 @@ fn the_example_loses_a_save_and_the_mended_one_none() {
     let failed = storm.find(Seed(1), 300).expect("it has a bug");
     let small = failed.shrunk(20_000).expect("it fails");
     let report = small.run_twice().expect("it is the same twice");
-    let violation = report.violation.expect("it fails in the same way");
+    let violation = report.violation.clone();
+    let violation = violation.expect("it fails in the same way");
     assert_eq!(violation.property, Property::Acknowledged);
     assert_eq!(violation.story, "1 was saved, 0 is there");
     assert_eq!(small.steps(), 1, "{}", small.print());
