@@ -53,6 +53,8 @@ named_enum! {
         Media = "media",
         /// How a search changes scenarios.
         Mutation = "mutation",
+        /// What is done under a storm, and when its lives end.
+        Storm = "storm",
     }
 }
 
@@ -69,6 +71,7 @@ impl Purpose {
                 | Purpose::Probe
                 | Purpose::Snapshots
                 | Purpose::Copies
+                | Purpose::Storm
         )
     }
 

@@ -21,6 +21,7 @@ mod bench;
 mod capsule;
 mod explain;
 mod explore;
+mod import;
 mod limits;
 mod merge;
 mod mutants;
@@ -70,6 +71,7 @@ Examples:
   cargo sim mutants b08 b25 --seeds 100000
   cargo sim sweep --only plain        every bit, sector and write of a small log, damaged
   cargo sim explore                   every crash state of all workloads of three steps
+  cargo sim import /var/lib/node/wal  a user's damaged log: did a crash do this?
   cargo sim bench                     how fast it is
   cargo sim canaries                  every lie, and every fault that does nothing
   cargo sim syncs                     every sync of the log, and a seed that needs it";
@@ -108,6 +110,8 @@ enum Command {
     Syncs(syncs::SyncsArgs),
     /// Go through everything that power cuts may leave of small workloads, and of their recoveries.
     Explore(explore::ExploreArgs),
+    /// Look at a damaged log's directory: what is wrong, what recovery does, whether a crash explains it.
+    Import(import::ImportArgs),
     /// Measure how many recoveries are checked for each second of a processor.
     Bench(bench::BenchArgs),
     /// Try disks that lie, and disks on which a fault does nothing: each has to be noticed.
@@ -138,6 +142,7 @@ impl Cli {
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),
             Command::Explore(args) => explore::run(args),
+            Command::Import(args) => import::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::Canaries(args) => run_canaries(&args),
             Command::Syncs(args) => syncs::run(args),

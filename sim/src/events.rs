@@ -2,10 +2,10 @@
 //!
 //! Kept only when asked for. Like the trace, it belongs to the thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::disk::{Call, Errno, Fate};
-use crate::site::{LOG, Site};
+use crate::site::{LOG, Program, Site};
 use crate::trace;
 
 /// A call to the disk that was made.
@@ -51,11 +51,24 @@ pub enum Event {
 
 thread_local! {
     static EVENTS: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
+    /// Whose calls are told with their place.
+    static PROGRAM: Cell<Program> = const { Cell::new(LOG) };
 }
 
 /// Begins to keep what happens on this thread, or ceases to.
 pub(crate) fn start(is_wanted: bool) {
+    start_of(LOG, is_wanted);
+}
+
+/// The same, for calls of another program.
+pub(crate) fn start_of(program: Program, is_wanted: bool) {
+    PROGRAM.set(program);
     EVENTS.replace(is_wanted.then(Vec::new));
+}
+
+/// Whose calls are told with their place.
+pub(crate) fn program() -> Program {
+    PROGRAM.get()
 }
 
 /// Whether anybody wants to know.
@@ -77,9 +90,11 @@ pub(crate) fn tell(text: impl Fn() -> String) {
     keep(|| Event::Line(text()));
 }
 
-/// Where in the log the calling task is, if anybody wants to know.
+/// Where in the program the calling task is, if anybody wants to know.
 pub(crate) fn site() -> Option<Site> {
-    are_kept().then(|| Site::of_caller(&LOG)).flatten()
+    are_kept()
+        .then(|| Site::of_caller(&PROGRAM.get()))
+        .flatten()
 }
 
 /// Hands out what was kept.

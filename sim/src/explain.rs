@@ -8,11 +8,12 @@
 //!
 //! What it cannot tell is a mistake that needs none of these; then it says so.
 
+use crate::case::Case;
 use crate::checker::{Property, Violation};
 use crate::choice::Purpose;
 use crate::disk::Errno;
 use crate::events::{Event, Made};
-use crate::run::{Wants, run, watch};
+use crate::run::Wants;
 use crate::scenario::Scenario;
 use crate::shrink::Fingerprint;
 
@@ -21,7 +22,9 @@ mod timeline;
 mod window;
 mod words;
 
-use words::{describe, place};
+pub(crate) use words::describe;
+
+use words::place;
 
 /// Why a scenario fails.
 #[derive(Clone, Debug)]
@@ -40,22 +43,32 @@ pub struct Explanation {
 /// leaves it, or else its faults and switches can't be taken away one by one. `None` where it does
 /// not fail.
 pub fn explain(scenario: &Scenario) -> Option<Explanation> {
+    explain_with(scenario, |explainer| {
+        let mut sentences = explainer.lies();
+        sentences.extend(explainer.crash());
+        sentences
+    })
+}
+
+/// Explains a case that fails; `begin` tells first what only its kind can tell.
+pub(crate) fn explain_with<C: Case>(
+    case: &C,
+    begin: impl FnOnce(&mut Explainer<'_, C>) -> Vec<String>,
+) -> Option<Explanation> {
     let wants = Wants {
         events: true,
         ..Wants::default()
     };
-    let watched = watch(scenario, wants);
-    let violation = watched.report.violation?;
+    let seen = case.watch(wants);
+    let violation = seen.violation?;
     let mut explainer = Explainer {
-        scenario,
+        case,
         property: violation.property,
         fingerprint: Fingerprint::of(&violation),
-        events: watched.events,
+        events: seen.events,
         runs: 1,
     };
-    let mut sentences = Vec::new();
-    sentences.extend(explainer.lies());
-    sentences.extend(explainer.crash());
+    let mut sentences = begin(&mut explainer);
     sentences.extend(explainer.faults());
     sentences.extend(explainer.switches());
     sentences.extend(explainer.missing_sync());
@@ -63,7 +76,8 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
         sentences.push(explainer.nothing());
     } else if violation.property == Property::Opens {
         sentences.push(format!(
-            "The last that the log did before it refused: {}.",
+            "The last that {} did before it refused: {}.",
+            C::WHO,
             explainer.last_call()
         ));
     }
@@ -80,26 +94,26 @@ type LeaveOut = fn(&mut Scenario);
 
 /// How a scenario ends with one thing changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
+pub(crate) enum Ending {
     Passes,
     /// As the one that is explained.
     FailsSo,
     FailsOtherwise,
 }
 
-struct Explainer<'a> {
-    scenario: &'a Scenario,
+pub(crate) struct Explainer<'a, C> {
+    pub(crate) case: &'a C,
     property: Property,
     fingerprint: Fingerprint,
     events: Vec<Event>,
     runs: u64,
 }
 
-impl Explainer<'_> {
-    /// How another scenario ends.
-    fn try_out(&mut self, scenario: &Scenario) -> Ending {
+impl<C: Case> Explainer<'_, C> {
+    /// How another case ends.
+    pub(crate) fn try_out(&mut self, case: &C) -> Ending {
         self.runs += 1;
-        match run(scenario, false).violation {
+        match case.watch(Wants::default()).violation {
             None => Ending::Passes,
             Some(violation) if self.fingerprint.is_of(&violation) => Ending::FailsSo,
             Some(_) => Ending::FailsOtherwise,
@@ -107,7 +121,7 @@ impl Explainer<'_> {
     }
 
     /// The calls of a life.
-    fn calls(&self, life: u64) -> impl Iterator<Item = &Made> {
+    pub(crate) fn calls(&self, life: u64) -> impl Iterator<Item = &Made> {
         self.lives().filter_map(move |(of, event)| match event {
             Event::Call(made) if of == life => Some(made),
             _ => None,
@@ -126,43 +140,23 @@ impl Explainer<'_> {
     }
 
     /// The last life that began.
-    fn last_life(&self) -> u64 {
+    pub(crate) fn last_life(&self) -> u64 {
         self.lives().last().map_or(0, |(life, _)| life)
     }
 
     /// How many entries of the tape's tracks for `purpose` the failure needs.
     fn needed(&mut self, purpose: Purpose) -> (usize, usize) {
-        let places = self.scenario.tape.places();
+        let places = self.case.tape().places();
         let places: Vec<_> = places
             .into_iter()
             .filter(|(id, _)| id.purpose == purpose)
             .collect();
         let is_needed = |&&(id, place): &&_| {
-            let mut without = self.scenario.clone();
-            without.tape.track_mut(id).set(place, 0);
+            let mut without = self.case.clone();
+            without.tape_mut().track_mut(id).set(place, 0);
             self.try_out(&without) == Ending::Passes
         };
         (places.iter().filter(is_needed).count(), places.len())
-    }
-
-    /// What the scenario says about the disk that no disk may do, if it passes without that.
-    fn lies(&mut self) -> Vec<String> {
-        let ways: [(&str, LeaveOut); 3] = [
-            ("the lie of the disk", |scenario| scenario.disk.lie = None),
-            ("what the medium does", |scenario| scenario.media = None),
-            ("the site without effect", |scenario| {
-                scenario.without = None
-            }),
-        ];
-        let mut told = Vec::new();
-        for (what, leave_out) in ways {
-            let mut without = self.scenario.clone();
-            leave_out(&mut without);
-            if without != *self.scenario && self.try_out(&without) == Ending::Passes {
-                told.push(format!("It passes without {what}."));
-            }
-        }
-        told
     }
 
     /// What went wrong with the disk, if the failure needs that.
@@ -223,8 +217,31 @@ impl Explainer<'_> {
     fn nothing(&self) -> String {
         let last = self.last_call();
         format!(
-            "None of what was tried makes it pass: another end of a life, one fault or one switch less, a sync more. So it is what the log computes that is wrong, or more than one of these. The last call before it was seen: {last}."
+            "None of what was tried makes it pass: another end of a life, one fault or one switch less, a sync more. So it is what {} computes that is wrong, or more than one of these. The last call before it was seen: {last}.",
+            C::WHO
         )
+    }
+}
+
+impl Explainer<'_, Scenario> {
+    /// What the scenario says about the disk that no disk may do, if it passes without that.
+    fn lies(&mut self) -> Vec<String> {
+        let ways: [(&str, LeaveOut); 3] = [
+            ("the lie of the disk", |scenario| scenario.disk.lie = None),
+            ("what the medium does", |scenario| scenario.media = None),
+            ("the site without effect", |scenario| {
+                scenario.without = None
+            }),
+        ];
+        let mut told = Vec::new();
+        for (what, leave_out) in ways {
+            let mut without = self.case.clone();
+            leave_out(&mut without);
+            if without != *self.case && self.try_out(&without) == Ending::Passes {
+                told.push(format!("It passes without {what}."));
+            }
+        }
+        told
     }
 }
 

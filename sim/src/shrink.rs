@@ -10,12 +10,11 @@
 // Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE
 // 2002, for taking away in ever smaller portions.
 
+use crate::case::Case;
 use crate::checker::Violation;
-use crate::choice::{Choices, Purpose, Ratio, Stream, Tape};
-use crate::run::{record, run};
+use crate::choice::Tape;
+use crate::run::Wants;
 use crate::scenario::Scenario;
-use crate::sched::policy::PolicyKind;
-use crate::seed::Seed;
 
 mod fingerprint;
 mod plainer;
@@ -30,8 +29,6 @@ use portions::take_away;
 
 /// How many runs a scenario gets while its structure shrinks: with its own seed, and with fresh ones.
 const ATTEMPTS: u64 = 24;
-/// How many calls later a crash may come in one of those.
-const CALLS_MORE: u64 = 8;
 /// Rounds over all that could go; each begins only if the one before has found something.
 const ROUNDS_MAX: usize = 8;
 
@@ -53,15 +50,7 @@ pub struct Shrunk {
 /// Shrinks a scenario that fails, with at most so many runs; `tell` hears after each of how many
 /// there were. `None` where it does not fail.
 pub fn shrink(scenario: &Scenario, runs_max: u64, tell: &mut dyn FnMut(u64)) -> Option<Shrunk> {
-    let violation = run(scenario, false).violation?;
-    let mut shrinker = Shrinker {
-        fingerprint: Fingerprint::of(&violation),
-        best: scenario.clone(),
-        violation,
-        runs: 1,
-        runs_max,
-        tell,
-    };
+    let mut shrinker = Shrinker::begin(scenario, runs_max, tell)?;
     let before = Size::of(scenario);
     // With fresh choices more can be taken away; what needs its own keeps them.
     let mut untaped = scenario.clone();
@@ -94,95 +83,118 @@ pub fn shrink(scenario: &Scenario, runs_max: u64, tell: &mut dyn FnMut(u64)) -> 
     })
 }
 
-struct Shrinker<'a> {
+/// Shrinks any case that has nothing but its tape, in the same way. `None` where it does not fail.
+pub(crate) fn shrink_tape<C: Case>(
+    case: &C,
+    runs_max: u64,
+    tell: &mut dyn FnMut(u64),
+) -> Option<(C, u64)> {
+    let mut shrinker = Shrinker::begin(case, runs_max, tell)?;
+    shrinker.thin_until_nothing_goes();
+    shrinker.pin();
+    shrinker.thin_until_nothing_goes();
+    Some((shrinker.best, shrinker.runs))
+}
+
+struct Shrinker<'a, C> {
     fingerprint: Fingerprint,
     /// The smallest that has failed in the same way.
-    best: Scenario,
+    best: C,
     violation: Violation,
     runs: u64,
     runs_max: u64,
     tell: &'a mut dyn FnMut(u64),
 }
 
-impl Shrinker<'_> {
-    /// Takes a scenario in place of the best one if it fails in the same way: as it is, or, if its
-    /// choices are not on a tape yet, with fresh ones. It is none where it is no scenario at all.
-    fn try_out(&mut self, scenario: Scenario) -> bool {
-        if scenario == self.best || scenario.check().is_err() {
+impl<'a, C: Case> Shrinker<'a, C> {
+    /// `None` where it does not fail.
+    fn begin(case: &C, runs_max: u64, tell: &'a mut dyn FnMut(u64)) -> Option<Shrinker<'a, C>> {
+        let violation = case.watch(Wants::default()).violation?;
+        Some(Shrinker {
+            fingerprint: Fingerprint::of(&violation),
+            best: case.clone(),
+            violation,
+            runs: 1,
+            runs_max,
+            tell,
+        })
+    }
+
+    /// Takes a case in place of the best one if it fails in the same way: as it is, or, if its
+    /// choices are not on a tape yet, with fresh ones. It is none where it is no case at all.
+    fn try_out(&mut self, case: C) -> bool {
+        if case == self.best || !case.is_sound() {
             return false;
         }
-        if self.fails(&scenario) {
+        if self.fails(&case) {
             return true;
         }
-        if !scenario.tape.is_empty() {
+        if case.is_pinned() {
             return false;
         }
-        let mut stream = Choices::new(scenario.seed.0).stream(Purpose::Workload, 1);
+        let mut stream = case.fresh_choices();
         for _ in 1..ATTEMPTS {
-            if self.fails(&with_fresh_choices(&scenario, &mut stream)) {
+            if self.fails(&case.with_fresh_choices(&mut stream)) {
                 return true;
             }
         }
         false
     }
 
-    fn fails(&mut self, scenario: &Scenario) -> bool {
+    fn fails(&mut self, case: &C) -> bool {
         if self.runs >= self.runs_max {
             return false;
         }
         self.runs += 1;
         (self.tell)(self.runs);
-        let same = run(scenario, false)
-            .violation
-            .filter(|found| self.fingerprint.is_of(found));
-        let Some(violation) = same else {
+        let same = case.watch(Wants::default()).violation;
+        let Some(violation) = same.filter(|found| self.fingerprint.is_of(found)) else {
             return false;
         };
-        self.best = scenario.clone();
+        self.best = case.clone();
         self.violation = violation;
         true
     }
 
     /// Puts all choices onto a tape, if the run is the same again from there.
     fn pin(&mut self) {
-        let (_, record) = record(&self.best);
-        let mut pinned = self.best.clone();
-        pinned.tape = record.tape();
-        for life in &mut pinned.lives {
-            // What plays the tape.
-            life.policy = PolicyKind::Random;
+        let wants = Wants {
+            record: true,
+            ..Wants::default()
+        };
+        let record = self.best.watch(wants).record;
+        self.fails(&self.best.pinned(&record));
+    }
+
+    fn thin_until_nothing_goes(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let at_first = self.best.clone();
+            self.thin_the_tape();
+            if self.best == at_first {
+                break;
+            }
         }
-        self.fails(&pinned);
     }
 
     /// Takes choices off the tape, and makes those smaller that stay.
     fn thin_the_tape(&mut self) {
-        let places = |scenario: &Scenario| scenario.tape.places();
-        take_away(self, places, |scenario, (id, place)| {
-            scenario.tape.track_mut(id).set(place, 0);
+        let places = |case: &C| case.tape().places();
+        take_away(self, places, |case, (id, place)| {
+            case.tape_mut().track_mut(id).set(place, 0);
         });
-        for (id, place) in self.best.tape.places() {
-            let value = self.best.tape.track(id).map_or(0, |track| track.at(place));
+        for (id, place) in self.best.tape().places() {
+            let value = self
+                .best
+                .tape()
+                .track(id)
+                .map_or(0, |track| track.at(place));
             for smaller in [1, value / 2, value - 1] {
-                let mut scenario = self.best.clone();
-                scenario.tape.track_mut(id).set(place, smaller);
-                if smaller < value && self.try_out(scenario) {
+                let mut case = self.best.clone();
+                case.tape_mut().track_mut(id).set(place, smaller);
+                if smaller < value && self.try_out(case) {
                     break;
                 }
             }
         }
     }
-}
-
-/// The same scenario with another seed, and every second time with other crashes: with less to do,
-/// what a crash waited for comes sooner; or later, where an earlier life has done less.
-fn with_fresh_choices(scenario: &Scenario, stream: &mut Stream) -> Scenario {
-    let mut fresh = scenario.clone();
-    fresh.seed = Seed(stream.bits());
-    if stream.happens(Ratio::new(1, 2)) {
-        for at in fresh.lives.iter_mut().flat_map(|life| &mut life.end.at) {
-            at.number = stream.within(1, u64::from(at.number) + CALLS_MORE) as u32;
-        }
-    }
-    fresh
 }

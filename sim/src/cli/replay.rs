@@ -9,6 +9,7 @@ use clap::Args;
 use seawall_sim::capsule::Capsule;
 use seawall_sim::checker::Class;
 use seawall_sim::disk::Fault;
+use seawall_sim::import::capsule::ImageCapsule;
 use seawall_sim::run::run as run_scenario;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::generate;
@@ -16,7 +17,7 @@ use seawall_sim::seed::Seed;
 use seawall_sim::site::Site;
 use seawall_sim::syncs::Log;
 
-use super::SettingArgs;
+use super::{SettingArgs, import};
 
 /// One scenario.
 #[derive(Args)]
@@ -42,6 +43,9 @@ pub(super) struct ReplayArgs {
 }
 
 pub(super) fn run(args: &ReplayArgs) -> ExitCode {
+    if let Some(image) = args.what.image() {
+        return import::replay(Path::new(&args.what.what), &image, args.trace);
+    }
     let scenario = match args.what.read() {
         Ok(scenario) => scenario,
         Err(code) => return code,
@@ -97,6 +101,13 @@ impl WhatArgs {
         let without = without.map(|site| format!(" --without '{site}'"));
         let (without, options) = (without.unwrap_or_default(), self.setting.options());
         format!("{}{without}{options}", self.what)
+    }
+
+    /// The image in a capsule, if it is one of an image.
+    #[allow(clippy::disallowed_methods)] // Capsules are on the real file system.
+    fn image(&self) -> Option<ImageCapsule> {
+        let text = std::fs::read_to_string(&self.what).ok()?;
+        ImageCapsule::parse(&text).ok()
     }
 
     /// The scenario itself, whose seed it says.

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use super::Explainer;
 use super::words::{describe, place};
+use crate::case::Case;
 use crate::checker::Property;
 use crate::disk::{CallKind, Durable, Ino};
 use crate::events::{Event, Made};
-use crate::run::{Wants, watch};
+use crate::run::Wants;
 use crate::site::Site;
 use crate::world::{After, Repair};
 
-impl Explainer<'_> {
+impl<C: Case> Explainer<'_, C> {
     /// The sync that was missing, if one would have helped.
     pub(super) fn missing_sync(&mut self) -> Option<String> {
         // The last chance tells most: what comes before it went well until then.
@@ -45,8 +46,8 @@ impl Explainer<'_> {
         let later = changes.iter().filter(|made| made.number > saved.number);
         let own = later.into_iter().find(|made| is_sync_of(made, what));
         let own = match own {
-            None => "The log did not sync it any more in that life".into(),
-            Some(made) => format!("The log's own next sync of it was {}", describe(made)),
+            None => "Nobody synced it any more in that life".into(),
+            Some(made) => format!("The next sync of it was {}", describe(made)),
         };
         let lost = self.lives().filter_map(|(of, event)| match event {
             Event::Lost(lost) if of == life && !lost.is_empty() => Some(lost.join("; ")),
@@ -114,7 +115,7 @@ impl Explainer<'_> {
             repair: Some(repair),
             ..Wants::default()
         };
-        watch(self.scenario, wants).report.violation.is_none()
+        self.case.watch(wants).violation.is_none()
     }
 
     /// All that a life has touched, each file and directory by itself.

@@ -10,16 +10,16 @@ use crate::scenario::{Counted, CrashPoint, How, Phase, Scenario};
 /// A life with more changes than this is not walked through.
 const CHANGES_MAX: u64 = 300;
 
-impl Explainer<'_> {
+impl Explainer<'_, Scenario> {
     /// When the machine or the process has to die, for each life that dies at a call.
     pub(super) fn crash(&mut self) -> Vec<String> {
-        let lives = 0..self.scenario.lives.len();
+        let lives = 0..self.case.lives.len();
         lives.filter_map(|life| self.crash_of(life)).collect()
     }
 
     fn crash_of(&mut self, index: usize) -> Option<String> {
         let life = index as u64 + 1;
-        let end = self.scenario.lives[index].end;
+        let end = self.case.lives[index].end;
         let cut = self
             .calls(life)
             .find(|made| made.fate != Fate::Run)
@@ -28,7 +28,7 @@ impl Explainer<'_> {
         if end.how == How::Close || cut.is_none() && life == self.last_life() {
             return None;
         }
-        let uncut = with_end(self.scenario, index, None);
+        let uncut = with_end(self.case, index, None);
         let changes = changes_of(&uncut, life);
         let limit = cut.as_ref().map_or(u64::MAX, |made| made.number);
         let before_cut = self.calls(life).filter(|made| made.number < limit);
@@ -57,7 +57,7 @@ impl Explainer<'_> {
                 phase: Phase::Before,
             };
             let at = (number < end).then_some(at);
-            explainer.try_out(&with_end(explainer.scenario, index, at)) == Ending::FailsSo
+            explainer.try_out(&with_end(explainer.case, index, at)) == Ending::FailsSo
         };
         if !fails(self, actual) {
             return Some(format!(

@@ -8,7 +8,7 @@ use crate::site::{CLOSURE, Frame, Site};
 const PASSES_ON: &str = "segment/transfer.rs";
 
 /// A call with its file, its result and its place in the log.
-pub(super) fn describe(made: &Made) -> String {
+pub(crate) fn describe(made: &Made) -> String {
     let place = made
         .site
         .as_ref()

@@ -14,7 +14,7 @@ const PLAIN_SHAPE: LogShape = LogShape {
 };
 
 /// Makes everything plainer that the failure does not need as it is.
-pub(super) fn shrink(shrinker: &mut Shrinker) {
+pub(super) fn shrink(shrinker: &mut Shrinker<'_, Scenario>) {
     shrink_disk(shrinker);
     for life in 0..shrinker.best.lives.len() {
         shrink_life(shrinker, life);
@@ -23,13 +23,13 @@ pub(super) fn shrink(shrinker: &mut Shrinker) {
 }
 
 /// Tries the best scenario with a change.
-fn change(shrinker: &mut Shrinker, change: impl FnOnce(&mut Scenario)) -> bool {
+fn change(shrinker: &mut Shrinker<'_, Scenario>, change: impl FnOnce(&mut Scenario)) -> bool {
     let mut scenario = shrinker.best.clone();
     change(&mut scenario);
     shrinker.try_out(scenario)
 }
 
-fn shrink_disk(shrinker: &mut Shrinker) {
+fn shrink_disk(shrinker: &mut Shrinker<'_, Scenario>) {
     const CHANGES: &[fn(&mut Knobs)] = &[
         |disk| disk.profile = Profile::Strict,
         |disk| disk.capacity = None,
@@ -74,7 +74,7 @@ fn shrink_disk(shrinker: &mut Shrinker) {
     }
 }
 
-fn shrink_life(shrinker: &mut Shrinker, index: usize) {
+fn shrink_life(shrinker: &mut Shrinker<'_, Scenario>, index: usize) {
     change(shrinker, |scenario| {
         scenario.lives[index].spurious = Ratio::NEVER
     });
@@ -119,7 +119,11 @@ fn shrink_life(shrinker: &mut Shrinker, index: usize) {
 }
 
 /// Tries smaller numbers in place of one: the plain ones first, then halves.
-fn shrink_number(shrinker: &mut Shrinker, number: u32, set: impl Fn(&mut Scenario, u32)) {
+fn shrink_number(
+    shrinker: &mut Shrinker<'_, Scenario>,
+    number: u32,
+    set: impl Fn(&mut Scenario, u32),
+) {
     let mut number = number;
     while number > 0 {
         let smaller = [0, 1, number / 2, number - 1];
@@ -133,7 +137,7 @@ fn shrink_number(shrinker: &mut Shrinker, number: u32, set: impl Fn(&mut Scenari
     }
 }
 
-fn shrink_operations(shrinker: &mut Shrinker, life: usize) {
+fn shrink_operations(shrinker: &mut Shrinker<'_, Scenario>, life: usize) {
     for client in 0..shrinker.best.lives[life].clients.len() {
         for place in 0..shrinker.best.lives[life].clients[client].len() {
             let set =

@@ -1,15 +1,15 @@
-//! Taking things away from a scenario: all at once, then in ever smaller portions.
+//! Taking things away from a case: all at once, then in ever smaller portions.
 
 use super::Shrinker;
-use crate::scenario::Scenario;
+use crate::case::Case;
 
 /// Takes away as many of the things that `list` finds as the failure can do without. `without`
 /// takes one away that is in the list; of a portion it is called for the last one first, so that
 /// the others are still where the list has them.
-pub(super) fn take_away<T: Copy>(
-    shrinker: &mut Shrinker,
-    list: impl Fn(&Scenario) -> Vec<T>,
-    without: impl Fn(&mut Scenario, T),
+pub(super) fn take_away<C: Case, T: Copy>(
+    shrinker: &mut Shrinker<'_, C>,
+    list: impl Fn(&C) -> Vec<T>,
+    without: impl Fn(&mut C, T),
 ) {
     let mut portion = list(&shrinker.best).len();
     while portion > 0 {
@@ -19,11 +19,11 @@ pub(super) fn take_away<T: Copy>(
             let things = list(&shrinker.best);
             end = end.min(things.len());
             let begin = end.saturating_sub(portion);
-            let mut scenario = shrinker.best.clone();
+            let mut case = shrinker.best.clone();
             for &thing in things[begin..end].iter().rev() {
-                without(&mut scenario, thing);
+                without(&mut case, thing);
             }
-            shrinker.try_out(scenario);
+            shrinker.try_out(case);
             end = begin;
         }
         portion = match portion {

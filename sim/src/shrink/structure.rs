@@ -6,7 +6,7 @@ use crate::scenario::Scenario;
 
 /// Takes away all structure that the failure does not need; no lives where there is a tape, whose
 /// tracks would be for other ones afterwards.
-pub(super) fn shrink(shrinker: &mut Shrinker) {
+pub(super) fn shrink(shrinker: &mut Shrinker<'_, Scenario>) {
     let lives = |scenario: &Scenario| match scenario.tape.is_empty() {
         true => (0..scenario.lives.len()).collect(),
         false => Vec::new(),
@@ -55,7 +55,7 @@ fn clients_of(scenario: &Scenario) -> Vec<(usize, usize)> {
 }
 
 /// Takes away the operations that the failure does not need.
-pub(super) fn shrink_operations(shrinker: &mut Shrinker) {
+pub(super) fn shrink_operations(shrinker: &mut Shrinker<'_, Scenario>) {
     let list = |scenario: &Scenario| {
         let clients = clients_of(scenario).into_iter();
         clients
@@ -82,7 +82,7 @@ enum Rarity {
     Key(usize),
 }
 
-fn shrink_rarities(shrinker: &mut Shrinker) {
+fn shrink_rarities(shrinker: &mut Shrinker<'_, Scenario>) {
     let lives = 0..shrinker.best.lives.len();
     let media = shrinker.best.media.as_ref();
     let events = 0..media.map_or(0, |media| media.events.len());

@@ -1,0 +1,59 @@
+//! Somebody else's code under the storm: a number in a file, which each save replaces as a whole by
+//! renaming a new file over it. It syncs the directory, so the name is durable; but not the file.
+//! `cargo run --release -p seawall-sim --example your_own` finds it; with `SYNC=1` all seeds pass.
+
+use std::{cell::Cell, io, path::Path, process::ExitCode, sync::Arc};
+
+use seawall::env::{sync::Mutex, vfs::OpenHow, vfs::Vfs};
+use seawall_sim::storm::{Sky, Storm, Verdict};
+
+struct Saves {
+    vfs: Arc<dyn Vfs>,
+    last: Mutex<u64>,
+}
+
+impl Saves {
+    fn open(vfs: Arc<dyn Vfs>) -> io::Result<Saves> {
+        let mut bytes = [0; 8];
+        if let Ok(file) = vfs.open(Path::new("/saved"), OpenHow::Read) {
+            file.read_at(0, &mut bytes)?;
+        }
+        let last = Mutex::new(u64::from_le_bytes(bytes));
+        Ok(Saves { vfs, last })
+    }
+
+    fn save_next(&self, tried: &Cell<u64>, syncs: bool) -> io::Result<u64> {
+        let mut last = self.last.lock();
+        tried.set(*last + 1);
+        drop(self.vfs.remove_file(Path::new("/new"))); // A crash may have left one.
+        let how = OpenHow::CreateNew { direct: false };
+        let file = self.vfs.open(Path::new("/new"), how)?;
+        file.write_at(0, &(*last + 1).to_le_bytes())?;
+        syncs.then(|| file.sync_data()).transpose()?;
+        self.vfs.rename(Path::new("/new"), Path::new("/saved"))?;
+        self.vfs.sync_dir(Path::new("/"))?;
+        *last += 1;
+        Ok(*last)
+    }
+}
+
+/// Two clients that save, and a judge: what was saved is there, or what was to be saved next.
+pub fn storm(syncs: bool) -> Storm<impl Fn(&Sky) -> Verdict> {
+    Storm::new(file!(), move |sky| {
+        let (told, tried) = (Cell::new(0), Cell::new(0));
+        sky.lives(3, |life| {
+            let saves = life.alone(|| Saves::open(life.vfs()))?;
+            let found = *saves.last.lock();
+            if found < told.get() || found > tried.get() {
+                return Err(format!("{} was saved, {found} is there", told.get()).into());
+            }
+            life.tasks(2, |task| {
+                (task.steps(3)).try_for_each(|_| Ok(told.set(saves.save_next(&tried, syncs)?)))
+            })
+        })
+    })
+}
+
+fn main() -> ExitCode {
+    storm(std::env::var_os("SYNC").is_some()).main()
+}

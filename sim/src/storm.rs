@@ -1,0 +1,452 @@
+//! The storm for anybody's storage code: lives on one simulated disk, clients as tasks under the
+//! scheduler, power cuts at any call, and a judge that you write.
+//!
+//! A run is a closure over a [`Sky`]. What it keeps in its own variables is what the callers of your
+//! code remember: that outlives power cuts, as callers do. What [`Life`] runs, recovery with
+//! [`Life::alone`] and clients with [`Life::tasks`], can stop at any call to the disk, and nothing of
+//! it runs any further. Every life but the last ends in a power cut or a kill, somewhere. The last one
+//! is calm: there the judge has the last word.
+//!
+//! All choices come from a seed, and can be put onto a tape: which steps a client takes, who runs
+//! next, which call a life ends at, what of the disk survives. So a run that fails can be made
+//! [smaller](Trial::shrunk), [explained](Trial::explain) and [kept](Trial::print).
+//!
+//! ```
+//! use std::cell::Cell;
+//! use std::path::Path;
+//! use seawall::env::vfs::{File, OpenHow, Vfs};
+//! use seawall_sim::seed::Seed;
+//! use seawall_sim::storm::Storm;
+//!
+//! // A counter that says "counted" before it has synced.
+//! let storm = Storm::new(file!(), |sky| {
+//!     let counted = Cell::new(0);
+//!     sky.lives(2, |life| {
+//!         let (vfs, path) = (life.vfs(), Path::new("/counter"));
+//!         let (file, found) = life.alone(|| {
+//!             let opened = vfs.open(path, OpenHow::Write { direct: false });
+//!             let file = opened.or_else(|_| vfs.open(path, OpenHow::CreateNew { direct: false }))?;
+//!             let mut byte = [0];
+//!             let count = file.read_at(0, &mut byte)?;
+//!             Ok::<_, std::io::Error>((file, byte[0] * count as u8))
+//!         })?;
+//!         if found < counted.get() {
+//!             return Err(format!("{found} of {} are there", counted.get()).into());
+//!         }
+//!         counted.set(found);
+//!         life.tasks(1, |task| {
+//!             for _ in task.steps(3) {
+//!                 file.write_at(0, &[counted.get() + 1])?;
+//!                 counted.set(counted.get() + 1);
+//!             }
+//!             Ok(())
+//!         })
+//!     })
+//! });
+//! let failed = storm.find(Seed(1), 100).expect("it loses a count");
+//! let small = failed.shrunk(2000).expect("it fails");
+//! assert!(small.steps() <= 2);
+//! let told = small.explain().expect("it fails").sentences.join(" ");
+//! assert!(told.contains("had been synced") || told.contains("made durable"), "{told}");
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::sync::Arc;
+
+use seawall::env::vfs::Vfs;
+
+use crate::choice::{Choices, Purpose, Ratio, Stream};
+use crate::disk::{Disk, Knobs, SimVfs};
+use crate::events::{self, Event};
+use crate::scenario::Phase;
+use crate::sched::Scheduler;
+use crate::sched::outcome::Outcome;
+use crate::sched::plan::Plan;
+use crate::sched::policy::PolicyKind;
+use crate::trace;
+
+mod cli;
+mod gate;
+mod trial;
+
+pub use trial::{Report, Trial};
+
+use gate::{Breaker, CutAt};
+
+/// How a body ends; `?` takes the errors of calls, and a text makes one.
+pub type Verdict = Result<(), Box<dyn Error>>;
+
+/// A program under the storm.
+pub struct Storm<B> {
+    source: &'static str,
+    knobs: Knobs,
+    body: B,
+}
+
+/// One run: the disk, and the lives on it.
+pub struct Sky {
+    vfs: Arc<SimVfs>,
+    gate: Arc<Breaker>,
+    choices: Choices,
+    /// Whether the steps are on the tape: what is not there is not done.
+    is_structured: bool,
+    has_begun: Cell<bool>,
+    figures: Cell<Figures>,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Lives that began.
+    pub lives: u64,
+    /// Those that ended at a call to the disk.
+    pub cuts: u64,
+    /// Steps that were taken.
+    pub steps: u64,
+    /// Scheduling points that were passed.
+    pub points: u64,
+}
+
+/// One life of the process: from an open to the power cut.
+pub struct Life<'a> {
+    sky: &'a Sky,
+    number: u64,
+    is_last: bool,
+    parts: Cell<u64>,
+}
+
+/// A client of a life.
+pub struct Task<'a> {
+    life: &'a Life<'a>,
+    part: u64,
+    index: usize,
+    steps: Cell<u64>,
+}
+
+/// Something that a client does, with choices of its own.
+pub struct Step {
+    stream: RefCell<Stream>,
+    number: u64,
+}
+
+/// What a run stops with that is no error of the body's.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The life is over.
+    Cut,
+    /// It ended as nothing should.
+    Broken(Outcome),
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Cut => f.write_str("the life is over"),
+            Stop::Broken(outcome) => write!(f, "{outcome}"),
+        }
+    }
+}
+
+impl Error for Stop {}
+
+impl<B: Fn(&Sky) -> Verdict> Storm<B> {
+    /// A storm over `body`. `source` is where the code under test is, from the root of its workspace:
+    /// `file!()`, or the beginning of a path, such as `src/`. An explanation tells places there.
+    pub fn new(source: &'static str, body: B) -> Storm<B> {
+        Storm {
+            source,
+            knobs: Knobs::default(),
+            body,
+        }
+    }
+
+    /// The same on another disk: of another profile, or one whose calls fail.
+    #[must_use]
+    pub fn on(self, knobs: Knobs) -> Storm<B> {
+        Storm { knobs, ..self }
+    }
+}
+
+impl Sky {
+    fn new(knobs: &Knobs, choices: Choices, is_structured: bool) -> Sky {
+        let gate = Arc::new(Breaker::default());
+        let faults = choices.stream(Purpose::Faults, 0);
+        let vfs = SimVfs::new(Disk::new(knobs.clone()), Arc::clone(&gate) as _, faults);
+        Sky {
+            vfs,
+            gate,
+            choices,
+            is_structured,
+            has_begun: Cell::new(false),
+            figures: Cell::default(),
+        }
+    }
+
+    /// Lets the code live up to `count` times on one disk, and once more, when the storm is over.
+    ///
+    /// # Errors
+    /// The first error of a body that is not the end of its life.
+    ///
+    /// # Panics
+    /// When it is called a second time: a run has one disk.
+    pub fn lives(&self, count: u64, body: impl Fn(&Life<'_>) -> Verdict) -> Verdict {
+        assert!(!self.has_begun.replace(true), "a run has one disk");
+        for number in 1..=count {
+            if let Some(mut stream) = self.stream_if_taken(number << LIFE_SHIFT, (7, 8)) {
+                let ending = Ending::draw(&mut stream);
+                self.live(number, Some(ending), &body)?;
+            }
+        }
+        self.live(count + 1, None, &body)
+    }
+
+    fn live(
+        &self,
+        number: u64,
+        ending: Option<Ending>,
+        body: &impl Fn(&Life<'_>) -> Verdict,
+    ) -> Verdict {
+        self.count(|figures| figures.lives += 1);
+        trace::line(|| format!("life {number} begins"));
+        trace::mix(number);
+        events::keep(|| Event::Life(number));
+        self.vfs
+            .set_faults(self.choices.stream(Purpose::Faults, number));
+        self.vfs.with_disk(|disk| disk.set_calm(ending.is_none()));
+        self.gate
+            .begin_life(number, ending.and_then(|ending| ending.at));
+        let ended = body(&Life {
+            sky: self,
+            number,
+            is_last: ending.is_none(),
+            parts: Cell::new(0),
+        });
+        self.vfs.set_dead(false);
+        match ended {
+            Err(error) if !matches!(error.downcast_ref(), Some(Stop::Cut)) => return Err(error),
+            _ => {}
+        }
+        if let Some(ending) = ending {
+            self.end(number, ending);
+        }
+        Ok(())
+    }
+
+    /// What the process or the machine had in memory is gone.
+    fn end(&self, number: u64, ending: Ending) {
+        let mut stream = self.choices.stream(Purpose::Crash, number);
+        let image = || self.vfs.with_disk(|disk| disk.image());
+        let before = events::are_kept().then(image);
+        let text = self.vfs.with_disk(|disk| match ending.is_kill {
+            true => {
+                disk.kill();
+                "killed"
+            }
+            false => disk.power_cut(&mut stream).name(),
+        });
+        trace::line(|| format!("life {number} is over: {text}"));
+        trace::mix_bytes(text.as_bytes());
+        if let Some(before) = before {
+            events::keep(|| Event::Lost(image().lost_since(&before)));
+        }
+    }
+
+    /// A stream of the structure, if what it is for takes place.
+    fn stream_if_taken(&self, number: u64, (numerator, denominator): (u32, u32)) -> Option<Stream> {
+        if self.is_structured && !self.choices.is_on_tape(Purpose::Storm, number) {
+            return None;
+        }
+        let mut stream = self.choices.stream(Purpose::Storm, number);
+        let is_taken = stream.happens(Ratio::new(numerator, denominator));
+        is_taken.then_some(stream)
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Figures)) {
+        let mut figures = self.figures.get();
+        add(&mut figures);
+        self.figures.set(figures);
+    }
+
+    /// Runs tasks. Where they don't all come to their end, nothing does any more.
+    fn schedule(&self, number: u64, tasks: usize, body: &dyn Fn(usize)) -> Result<(), Stop> {
+        let stream = self.choices.stream(Purpose::Schedule, number);
+        let policy = match self.choices.is_on_tape(Purpose::Schedule, number) {
+            true => PolicyKind::Random,
+            false => *self
+                .choices
+                .aside()
+                .stream(Purpose::Workload, number)
+                .pick(POLICIES),
+        };
+        let scheduler = Scheduler::of_this_thread();
+        let outcome = scheduler.run(tasks, Plan::new(policy, stream), body);
+        self.count(|figures| figures.points += scheduler.steps());
+        if outcome == Outcome::Finished {
+            return Ok(());
+        }
+        // Whoever goes on now is a destructor.
+        self.vfs.set_dead(true);
+        match outcome {
+            Outcome::Cut => {
+                self.count(|figures| figures.cuts += 1);
+                Err(Stop::Cut)
+            }
+            other => Err(Stop::Broken(other)),
+        }
+    }
+}
+
+/// Which bits of a stream's number tell its life, part and task; the lowest ones tell its step.
+const LIFE_SHIFT: u32 = 32;
+const PART_SHIFT: u32 = 24;
+const TASK_SHIFT: u32 = 16;
+
+const POLICIES: &[PolicyKind] = &[
+    PolicyKind::Walk,
+    PolicyKind::Random,
+    PolicyKind::Sticky(8),
+    PolicyKind::Pct(3),
+    PolicyKind::Pos,
+];
+
+/// How a life ends.
+#[derive(Clone, Copy)]
+struct Ending {
+    /// The call at which it does, if it comes so far; else when all is done.
+    at: Option<CutAt>,
+    is_kill: bool,
+}
+
+impl Ending {
+    /// The place on a life's track where it says at which call.
+    const AT: u32 = 2;
+
+    fn draw(stream: &mut Stream) -> Ending {
+        let is_kill = stream.happens(Ratio::new(1, 8));
+        // Most lives are short, and some are long.
+        let bits = stream.below(9);
+        let at = bits.checked_sub(1).map(|bits| CutAt {
+            change: 1 + stream.below(1 << bits),
+            phase: *stream.pick(&[Phase::Before, Phase::After, Phase::Within]),
+        });
+        Ending { at, is_kill }
+    }
+}
+
+impl Drop for Sky {
+    /// A frozen task never lets go of what it held, and it held a way to the disk.
+    fn drop(&mut self) {
+        self.vfs
+            .with_disk(|disk| *disk = Disk::new(Knobs::default()));
+    }
+}
+
+impl Life<'_> {
+    /// Its number, from 1 on.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the storm is over.
+    pub fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// The file system.
+    pub fn vfs(&self) -> Arc<dyn Vfs> {
+        Arc::clone(&self.sky.vfs) as Arc<dyn Vfs>
+    }
+
+    /// Does something that nobody does anything beside: an open with its recovery.
+    ///
+    /// # Errors
+    /// What `act` returns, or that the life is over: hand it on.
+    pub fn alone<T, E>(&self, act: impl FnOnce() -> Result<T, E>) -> Result<T, Box<dyn Error>>
+    where
+        E: Into<Box<dyn Error>>,
+    {
+        let (act, result) = (Cell::new(Some(act)), Cell::new(None));
+        let part = self.next_part();
+        self.sky.schedule(part, 1, &|_| {
+            let act = act.take().expect("there is one task");
+            result.set(Some(act()));
+        })?;
+        result.take().expect("it has finished").map_err(Into::into)
+    }
+
+    /// Lets so many clients work at once.
+    ///
+    /// # Errors
+    /// The first error of one, or that the life is over: hand it on.
+    pub fn tasks(&self, count: usize, body: impl Fn(&Task<'_>) -> Verdict) -> Verdict {
+        let failed = Cell::new(None);
+        let part = self.next_part();
+        let ended = self.sky.schedule(part, count, &|index| {
+            let task = Task {
+                life: self,
+                part,
+                index,
+                steps: Cell::new(0),
+            };
+            if let Err(error) = body(&task) {
+                failed.set(failed.take().or(Some(error)));
+            }
+        });
+        match failed.take() {
+            Some(error) => Err(error),
+            None => Ok(ended?),
+        }
+    }
+
+    /// The number of a part's schedule, which those of its steps begin with.
+    fn next_part(&self) -> u64 {
+        let part = self.parts.get() + 1;
+        self.parts.set(part);
+        (self.number << LIFE_SHIFT) | (part << PART_SHIFT)
+    }
+}
+
+impl Task<'_> {
+    /// Its number, from 0 on.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Up to so many steps; none when the storm is over. Each has its own choices, so one can be left
+    /// out without a change to another.
+    pub fn steps(&self, count: u64) -> impl Iterator<Item = Step> {
+        let count = if self.life.is_last { 0 } else { count };
+        (0..count).filter_map(|_| {
+            self.steps.set(self.steps.get() + 1);
+            let number = self.part | ((self.index as u64 + 1) << TASK_SHIFT) | self.steps.get();
+            let stream = self.life.sky.stream_if_taken(number, (3, 4))?;
+            self.life.sky.count(|figures| figures.steps += 1);
+            events::tell(|| {
+                let (life, task, step) = (self.life.number, self.index, self.steps.get());
+                format!("life {life}, task {task}: step {step}")
+            });
+            Some(Step {
+                stream: RefCell::new(stream),
+                number,
+            })
+        })
+    }
+}
+
+impl Step {
+    /// A number that no other step of the run has.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// A number below `bound`; 0 is what a smaller run has.
+    pub fn below(&self, bound: u64) -> u64 {
+        self.stream.borrow_mut().below(bound)
+    }
+
+    /// One of `items`.
+    pub fn pick<'a, T>(&self, items: &'a [T]) -> &'a T {
+        self.stream.borrow_mut().pick(items)
+    }
+}
