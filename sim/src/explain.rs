@@ -17,11 +17,16 @@ use crate::scenario::Scenario;
 use crate::shrink::Fingerprint;
 
 mod missing_sync;
+mod neighbour;
 mod timeline;
 mod window;
 mod words;
 
-use words::{describe, place};
+pub(crate) use words::place;
+
+pub use neighbour::Neighbour;
+use neighbour::{Kind, Nearest};
+use words::describe;
 
 /// Why a scenario fails.
 #[derive(Clone, Debug)]
@@ -32,6 +37,8 @@ pub struct Explanation {
     pub timeline: Vec<String>,
     /// What the failure needs, a sentence each.
     pub sentences: Vec<String>,
+    /// The scenario with the one change that tells most of those that make it pass.
+    pub neighbour: Option<Neighbour>,
     /// How many runs that took.
     pub runs: u64,
 }
@@ -50,7 +57,8 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
         scenario,
         property: violation.property,
         fingerprint: Fingerprint::of(&violation),
-        events: watched.events,
+        events: watched.events.into_iter().map(|(_, event)| event).collect(),
+        nearest: Nearest::default(),
         runs: 1,
     };
     let mut sentences = Vec::new();
@@ -71,6 +79,7 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
         violation,
         timeline: timeline::tell(&explainer.events),
         sentences,
+        neighbour: explainer.nearest.into_neighbour(),
         runs: explainer.runs,
     })
 }
@@ -92,6 +101,7 @@ struct Explainer<'a> {
     property: Property,
     fingerprint: Fingerprint,
     events: Vec<Event>,
+    nearest: Nearest,
     runs: u64,
 }
 
@@ -131,7 +141,7 @@ impl Explainer<'_> {
     }
 
     /// How many entries of the tape's tracks for `purpose` the failure needs.
-    fn needed(&mut self, purpose: Purpose) -> (usize, usize) {
+    fn needed(&mut self, purpose: Purpose, kind: Kind) -> (usize, usize) {
         let places = self.scenario.tape.places();
         let places: Vec<_> = places
             .into_iter()
@@ -140,7 +150,11 @@ impl Explainer<'_> {
         let is_needed = |&&(id, place): &&_| {
             let mut without = self.scenario.clone();
             without.tape.track_mut(id).set(place, 0);
-            self.try_out(&without) == Ending::Passes
+            let is_needed = self.try_out(&without) == Ending::Passes;
+            if is_needed {
+                self.nearest.note(&kind, &without, None);
+            }
+            is_needed
         };
         (places.iter().filter(is_needed).count(), places.len())
     }
@@ -159,6 +173,7 @@ impl Explainer<'_> {
             let mut without = self.scenario.clone();
             leave_out(&mut without);
             if without != *self.scenario && self.try_out(&without) == Ending::Passes {
+                self.nearest.note(&Kind::Without(what), &without, None);
                 told.push(format!("It passes without {what}."));
             }
         }
@@ -167,7 +182,7 @@ impl Explainer<'_> {
 
     /// What went wrong with the disk, if the failure needs that.
     fn faults(&mut self) -> Option<String> {
-        let (needed, all) = self.needed(Purpose::Faults);
+        let (needed, all) = self.needed(Purpose::Faults, Kind::Fault);
         if needed == 0 {
             return None;
         }
@@ -186,7 +201,7 @@ impl Explainer<'_> {
 
     /// Where tasks were interrupted, if the failure needs that.
     fn switches(&mut self) -> Option<String> {
-        let (needed, all) = self.needed(Purpose::Schedule);
+        let (needed, all) = self.needed(Purpose::Schedule, Kind::Switch);
         if needed == 0 {
             return None;
         }

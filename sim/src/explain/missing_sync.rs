@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Explainer;
-use super::words::{describe, place};
+use super::words::{describe, place, short};
+use super::{Explainer, Kind};
 use crate::checker::Property;
 use crate::disk::{CallKind, Durable, Ino};
 use crate::events::{Event, Made};
@@ -36,6 +36,16 @@ impl Explainer<'_> {
         let mut objects = self.objects(life).into_iter();
         let object =
             objects.find(|&what| self.helps(life, saved, what) && self.helps(life, last, what));
+        let repair = Repair {
+            after: After::Call(life, saved.number),
+            what: object.unwrap_or(Durable::Everything),
+        };
+        let whole = object.map_or("everything".into(), |what| self.name_of(what));
+        self.nearest.note(
+            &Kind::Synced(format!("{whole} synced right after {}", short(saved))),
+            self.scenario,
+            Some(repair),
+        );
         let Some(what) = object else {
             return Some(format!(
                 "It would not have happened if all had been made durable right after {}; no single file or directory would have been enough.",
@@ -49,7 +59,7 @@ impl Explainer<'_> {
             Some(made) => format!("The log's own next sync of it was {}", describe(made)),
         };
         let lost = self.lives().filter_map(|(of, event)| match event {
-            Event::Lost(lost) if of == life && !lost.is_empty() => Some(lost.join("; ")),
+            Event::Lost { lost, .. } if of == life && !lost.is_empty() => Some(lost.join("; ")),
             _ => None,
         });
         let lost = lost.last().map_or(String::new(), |lost| {
@@ -90,6 +100,15 @@ impl Explainer<'_> {
             () if helps(self, &site, Durable::Directories) => "of the directories",
             () => "of files and directories",
         };
+        let all = Repair {
+            after: After::Site(site.clone()),
+            what: Durable::Everything,
+        };
+        self.nearest.note(
+            &Kind::Synced(format!("a sync after every call in {}", place(&site))),
+            self.scenario,
+            Some(all),
+        );
         Some(format!(
             "It would not have happened if every call in {} had been followed by a sync {what}.",
             place(&site)
