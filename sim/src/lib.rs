@@ -24,6 +24,7 @@ pub mod mutants;
 pub mod mutate;
 mod named;
 pub mod nightly;
+pub mod page;
 pub mod recording;
 pub mod report;
 pub mod results;
