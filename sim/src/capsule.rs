@@ -61,6 +61,8 @@ pub struct Capsule {
     pub size: String,
     /// Why it fails.
     pub explanation: Option<Explained>,
+    /// What kind of mistake it is, where that can be told.
+    pub cause: Option<String>,
     /// Other fingerprints of the same mistake.
     pub also: BTreeSet<String>,
     /// What became of it.
@@ -151,7 +153,11 @@ impl Capsule {
             ),
         };
         let fingerprint = Fingerprint::of(&violation).to_string();
-        let explanation = explain(&scenario).map(|explanation| Explained {
+        let explanation = explain(&scenario);
+        let cause = explanation
+            .as_ref()
+            .and_then(|explanation| explanation.cause.clone());
+        let explanation = explanation.map(|explanation| Explained {
             timeline: explanation.timeline,
             sentences: explanation.sentences,
             runs: explanation.runs,
@@ -174,6 +180,7 @@ impl Capsule {
             original,
             size,
             explanation,
+            cause,
             also,
             status: Status {
                 state: State::Open,
@@ -185,6 +192,13 @@ impl Capsule {
     /// Whether a failure of this fingerprint is of the same mistake.
     pub fn has(&self, fingerprint: &str) -> bool {
         self.fingerprint == fingerprint || self.also.contains(fingerprint)
+    }
+
+    /// Whether another failure is of the same mistake, as far as that can be told: one of the two scenarios
+    /// also fails like the other one, or both lack the same thing.
+    pub fn is_like(&self, other: &Capsule) -> bool {
+        let is_same_cause = self.cause.is_some() && self.cause == other.cause;
+        is_same_cause || self.has(&other.fingerprint) || other.has(&self.fingerprint)
     }
 
     /// Reads a capsule.

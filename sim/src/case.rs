@@ -63,7 +63,7 @@ impl Case for Scenario {
         Seen {
             violation: watched.report.violation,
             record: watched.record,
-            events: watched.events,
+            events: watched.events.into_iter().map(|(_, event)| event).collect(),
         }
     }
 

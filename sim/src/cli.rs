@@ -28,6 +28,7 @@ mod mutants;
 mod nightly;
 mod outcome;
 mod replay;
+mod report;
 mod run;
 mod schedules;
 mod setting;
@@ -65,6 +66,7 @@ Examples:
   cargo sim shrink sim-failures/0x1f.toml
   cargo sim explain sim-failures/0x1f.toml
   cargo sim capsule sim-failures/0x1f.toml
+  cargo sim report nights             nights/report.html, to open in a browser
   cargo sim schedules                 every schedule of two small clients, with every crash
   cargo sim schedules 'durable 40' 'sync, truncate 8'
   cargo sim mutants                   every mistake in sim/mutants
@@ -100,6 +102,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Pack a failure into one file: shrunk, explained, with its commit and its command.
     Capsule(capsule::CapsuleArgs),
+    /// Write a night's results, or one failure, as a page with time travel: one HTML file.
+    Report(report::ReportArgs),
     /// Run every schedule of two clients with an operation each, with every crash and failed call.
     Schedules(schedules::SchedulesArgs),
     /// Plant known mistakes into a copy of the log, one at a time: each has to be caught.
@@ -138,6 +142,7 @@ impl Cli {
             Command::Shrink(args) => shrink::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Capsule(args) => capsule::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Schedules(args) => schedules::run(&args),
             Command::Mutants(args) => mutants::run(args),
             Command::Sweep(args) => sweep::run(args),

@@ -4,9 +4,17 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::disk::{Call, Errno, Fate};
+use crate::disk::{Call, Disk, Errno, Fate};
+use crate::named::named_enum;
+use crate::sched::Scheduler;
 use crate::site::{LOG, Program, Site};
 use crate::trace;
+
+mod observer;
+pub mod state;
+
+use observer::Observer;
+use state::Change;
 
 /// A call to the disk that was made.
 #[derive(Clone, Debug)]
@@ -27,6 +35,22 @@ pub struct Made {
     pub fate: Fate,
 }
 
+named_enum! {
+    /// What a line in words is about.
+    pub enum Saying {
+        /// Somebody begins an operation.
+        Begins = "begins",
+        /// An append has its LSN.
+        Accepted = "accepted",
+        /// Somebody is told that something is durable.
+        Acked = "acked",
+        /// A call failed.
+        Failed = "failed",
+        /// A recovery shows what it found.
+        Recovered = "recovered",
+    }
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -41,29 +65,44 @@ pub enum Event {
         /// Where the other one stands.
         site: Option<Site>,
     },
-    /// What a power cut took away, a phrase each.
-    Lost(Vec<String>),
+    /// A life was over: how it ended, and what that took away, a phrase each.
+    Lost {
+        /// `killed`, or the way in which the power cut chose what stays.
+        by: &'static str,
+        /// A phrase each.
+        lost: Vec<String>,
+    },
+    /// What nobody had synced was made durable: somebody wants to know what would have been.
+    Repaired,
+    /// How what came before this has changed the disk.
+    Changed(Change),
     /// Somebody was told or shown that all up to this LSN is durable.
     Promised(u64),
     /// What somebody did or saw, in words.
-    Line(String),
+    Line(Saying, String),
 }
 
+/// What happened, and which task did it; none where no task ran.
+pub type Happened = (Option<usize>, Event);
+
 thread_local! {
-    static EVENTS: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
+    static EVENTS: RefCell<Option<Vec<Happened>>> = const { RefCell::new(None) };
+    static OBSERVER: RefCell<Option<Observer>> = const { RefCell::new(None) };
     /// Whose calls are told with their place.
     static PROGRAM: Cell<Program> = const { Cell::new(LOG) };
 }
 
-/// Begins to keep what happens on this thread, or ceases to.
-pub(crate) fn start(is_wanted: bool) {
-    start_of(LOG, is_wanted);
+/// Begins to keep what happens on this thread, or ceases to; also how it changes the disk, if that is
+/// wanted.
+pub(crate) fn start(is_wanted: bool, with_changes: bool) {
+    start_of(LOG, is_wanted, with_changes);
 }
 
 /// The same, for calls of another program.
-pub(crate) fn start_of(program: Program, is_wanted: bool) {
+pub(crate) fn start_of(program: Program, is_wanted: bool, with_changes: bool) {
     PROGRAM.set(program);
     EVENTS.replace(is_wanted.then(Vec::new));
+    OBSERVER.replace((is_wanted && with_changes).then(Observer::default));
 }
 
 /// Whose calls are told with their place.
@@ -79,15 +118,33 @@ pub(crate) fn are_kept() -> bool {
 /// Keeps an event, if anybody wants to know.
 pub(crate) fn keep(event: impl FnOnce() -> Event) {
     if are_kept() {
-        let event = event();
+        let task = Scheduler::of_this_thread().current_task();
+        let event = (task, event());
         EVENTS.with_borrow_mut(|events| events.as_mut().expect("just seen").push(event));
     }
 }
 
+/// Looks at how the disk has changed, if anybody wants to know.
+pub(crate) fn observe(disk: &Disk) {
+    observe_with(disk, Observer::look);
+}
+
+/// The same right after a crash.
+pub(crate) fn observe_crash(disk: &Disk) {
+    observe_with(disk, Observer::look_after_crash);
+}
+
+fn observe_with(disk: &Disk, look: fn(&mut Observer, &Disk) -> Change) {
+    let changed = OBSERVER.with_borrow_mut(|observer| Some(look(observer.as_mut()?, disk)));
+    if let Some(change) = changed.filter(|change| !change.is_empty()) {
+        keep(|| Event::Changed(change));
+    }
+}
+
 /// Tells what happened in words: to the trace, and to anybody who wants to know.
-pub(crate) fn tell(text: impl Fn() -> String) {
+pub(crate) fn tell(about: Saying, text: impl Fn() -> String) {
     trace::line(&text);
-    keep(|| Event::Line(text()));
+    keep(|| Event::Line(about, text()));
 }
 
 /// Where in the program the calling task is, if anybody wants to know.
@@ -98,6 +155,7 @@ pub(crate) fn site() -> Option<Site> {
 }
 
 /// Hands out what was kept.
-pub(crate) fn finish() -> Vec<Event> {
+pub(crate) fn finish() -> Vec<Happened> {
+    OBSERVER.take();
     EVENTS.take().unwrap_or_default()
 }

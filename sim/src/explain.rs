@@ -18,23 +18,29 @@ use crate::scenario::Scenario;
 use crate::shrink::Fingerprint;
 
 mod missing_sync;
+mod neighbour;
 mod timeline;
 mod window;
 mod words;
 
-pub(crate) use words::describe;
+pub(crate) use words::{describe, place};
 
-use words::place;
+pub use neighbour::Neighbour;
+use neighbour::{Kind, Nearest};
 
 /// Why a scenario fails.
 #[derive(Clone, Debug)]
-pub struct Explanation {
+pub struct Explanation<C = Scenario> {
     /// How it fails.
     pub violation: Violation,
     /// What happened, a line each: what clients did and saw, and the calls that change the disk.
     pub timeline: Vec<String>,
     /// What the failure needs, a sentence each.
     pub sentences: Vec<String>,
+    /// The kind of mistake, where a sync is missing: of what, and in which file of the program.
+    pub cause: Option<String>,
+    /// The scenario with the one change that tells most of those that make it pass.
+    pub neighbour: Option<Neighbour<C>>,
     /// How many runs that took.
     pub runs: u64,
 }
@@ -54,7 +60,7 @@ pub fn explain(scenario: &Scenario) -> Option<Explanation> {
 pub(crate) fn explain_with<C: Case>(
     case: &C,
     begin: impl FnOnce(&mut Explainer<'_, C>) -> Vec<String>,
-) -> Option<Explanation> {
+) -> Option<Explanation<C>> {
     let wants = Wants {
         events: true,
         ..Wants::default()
@@ -66,6 +72,8 @@ pub(crate) fn explain_with<C: Case>(
         property: violation.property,
         fingerprint: Fingerprint::of(&violation),
         events: seen.events,
+        nearest: Nearest::default(),
+        cause: None,
         runs: 1,
     };
     let mut sentences = begin(&mut explainer);
@@ -85,6 +93,8 @@ pub(crate) fn explain_with<C: Case>(
         violation,
         timeline: timeline::tell(&explainer.events),
         sentences,
+        cause: explainer.cause,
+        neighbour: explainer.nearest.into_neighbour(),
         runs: explainer.runs,
     })
 }
@@ -106,6 +116,8 @@ pub(crate) struct Explainer<'a, C> {
     property: Property,
     fingerprint: Fingerprint,
     events: Vec<Event>,
+    nearest: Nearest<C>,
+    cause: Option<String>,
     runs: u64,
 }
 
@@ -145,7 +157,7 @@ impl<C: Case> Explainer<'_, C> {
     }
 
     /// How many entries of the tape's tracks for `purpose` the failure needs.
-    fn needed(&mut self, purpose: Purpose) -> (usize, usize) {
+    fn needed(&mut self, purpose: Purpose, kind: Kind) -> (usize, usize) {
         let places = self.case.tape().places();
         let places: Vec<_> = places
             .into_iter()
@@ -154,14 +166,18 @@ impl<C: Case> Explainer<'_, C> {
         let is_needed = |&&(id, place): &&_| {
             let mut without = self.case.clone();
             without.tape_mut().track_mut(id).set(place, 0);
-            self.try_out(&without) == Ending::Passes
+            let is_needed = self.try_out(&without) == Ending::Passes;
+            if is_needed {
+                self.nearest.note(&kind, &without, None);
+            }
+            is_needed
         };
         (places.iter().filter(is_needed).count(), places.len())
     }
 
     /// What went wrong with the disk, if the failure needs that.
     fn faults(&mut self) -> Option<String> {
-        let (needed, all) = self.needed(Purpose::Faults);
+        let (needed, all) = self.needed(Purpose::Faults, Kind::Fault);
         if needed == 0 {
             return None;
         }
@@ -180,7 +196,7 @@ impl<C: Case> Explainer<'_, C> {
 
     /// Where tasks were interrupted, if the failure needs that.
     fn switches(&mut self) -> Option<String> {
-        let (needed, all) = self.needed(Purpose::Schedule);
+        let (needed, all) = self.needed(Purpose::Schedule, Kind::Switch);
         if needed == 0 {
             return None;
         }
@@ -238,6 +254,7 @@ impl Explainer<'_, Scenario> {
             let mut without = self.case.clone();
             leave_out(&mut without);
             if without != *self.case && self.try_out(&without) == Ending::Passes {
+                self.nearest.note(&Kind::Without(what), &without, None);
                 told.push(format!("It passes without {what}."));
             }
         }

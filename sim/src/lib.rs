@@ -26,6 +26,8 @@ pub mod mutants;
 pub mod mutate;
 mod named;
 pub mod nightly;
+pub mod page;
+pub mod recording;
 pub mod report;
 pub mod results;
 pub mod run;

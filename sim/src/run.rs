@@ -18,7 +18,7 @@ use crate::classes;
 use crate::coverage::LifePhase;
 use crate::decoy;
 use crate::disk::Strategy;
-use crate::events::{self, Event};
+use crate::events::{self, Event, Happened};
 use crate::features::{self, Feature};
 use crate::figures::Figures;
 use crate::ledger::Ledger;
@@ -66,6 +66,8 @@ pub struct Wants {
     pub record: bool,
     /// What happened, event by event.
     pub events: bool,
+    /// With them, how each has changed the disk.
+    pub changes: bool,
     /// Where the log made its syncs and renames.
     pub sites: bool,
     /// What guides a search.
@@ -81,8 +83,8 @@ pub struct Watched {
     pub report: Report,
     /// All choices.
     pub record: Record,
-    /// What happened.
-    pub events: Vec<Event>,
+    /// What happened, and who did it.
+    pub events: Vec<Happened>,
     /// How often which call was made where.
     pub sites: SiteCounts,
     /// What guides a search.
@@ -114,7 +116,7 @@ pub fn watch(scenario: &Scenario, wants: Wants) -> Watched {
     // What is made once for all runs belongs to none of them.
     decoy::prepare();
     trace::start(wants.text);
-    events::start(wants.events);
+    events::start(wants.events, wants.changes);
     if wants.features {
         features::start();
     }
@@ -301,7 +303,10 @@ impl Runner<'_> {
         events::keep(|| Event::Life(self.figures.lives));
         let crash = life.end.at.filter(|_| !self.scenario.without_crashes);
         self.world.begin_life(self.figures.lives, self.phase, crash);
-        self.world.with_disk(|disk| disk.set_calm(life.calm));
+        self.world.with_disk(|disk| {
+            disk.set_calm(life.calm);
+            events::observe(disk);
+        });
         self.session.model.borrow_mut().begin_life();
     }
 
@@ -376,7 +381,7 @@ impl Runner<'_> {
         let mut stream = self.choices.stream(Purpose::Crash, self.figures.lives);
         let image = || self.world.with_disk(|disk| disk.image());
         let before = events::are_kept().then(image);
-        self.world.with_disk(|disk| {
+        let by = self.world.with_disk(|disk| {
             let pending = features::are_wanted().then(|| disk.pending());
             let text = match (how, strategy) {
                 (How::Kill, _) => {
@@ -391,9 +396,12 @@ impl Runner<'_> {
             if let Some(pending) = pending {
                 features::note_lost(text, pending);
             }
+            text
         });
         if let Some(before) = before {
-            events::keep(|| Event::Lost(image().lost_since(&before)));
+            let lost = image().lost_since(&before);
+            events::keep(|| Event::Lost { by, lost });
+            self.world.with_disk(|disk| events::observe_crash(disk));
         }
         self.world.scan();
     }

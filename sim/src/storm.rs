@@ -58,7 +58,7 @@ use seawall::env::vfs::Vfs;
 
 use crate::choice::{Choices, Purpose, Ratio, Stream};
 use crate::disk::{Disk, Knobs, SimVfs};
-use crate::events::{self, Event};
+use crate::events::{self, Event, Saying};
 use crate::scenario::Phase;
 use crate::sched::Scheduler;
 use crate::sched::outcome::Outcome;
@@ -248,7 +248,8 @@ impl Sky {
         trace::line(|| format!("life {number} is over: {text}"));
         trace::mix_bytes(text.as_bytes());
         if let Some(before) = before {
-            events::keep(|| Event::Lost(image().lost_since(&before)));
+            let lost = image().lost_since(&before);
+            events::keep(|| Event::Lost { by: text, lost });
         }
     }
 
@@ -422,7 +423,7 @@ impl Task<'_> {
             let number = self.part | ((self.index as u64 + 1) << TASK_SHIFT) | self.steps.get();
             let stream = self.life.sky.stream_if_taken(number, (3, 4))?;
             self.life.sky.count(|figures| figures.steps += 1);
-            events::tell(|| {
+            events::tell(Saying::Begins, || {
                 let (life, task, step) = (self.life.number, self.index, self.steps.get());
                 format!("life {life}, task {task}: step {step}")
             });

@@ -9,7 +9,7 @@ use crate::checker::guarantee::{self, is_about_damage};
 use crate::checker::{Property, Tally, Violation, closed, covered, ensure, errors, final_failure};
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::{Disk, FaultClass};
-use crate::events::{self, Event};
+use crate::events::{self, Event, Saying};
 use crate::features;
 use crate::keyholder::Keyholder;
 use crate::model::{AppendId, Model, Payload};
@@ -126,7 +126,7 @@ impl Client<'_> {
     fn perform_all(&self, ops: &[Op]) -> Result<(), Violation> {
         let mut last = None;
         for op in ops {
-            events::tell(|| format!("client {} {op}", self.index));
+            events::tell(Saying::Begins, || format!("client {} {op}", self.index));
             if self.perform(*op, &mut last)? == Flow::Stop {
                 break;
             }
@@ -220,7 +220,9 @@ impl Client<'_> {
 
     /// Checks that something excuses an error that is no refusal.
     fn excuse(&self, what: &str, error: &Error) -> Result<(), Violation> {
-        events::tell(|| format!("client {} {what}: {}", self.index, errors::tell(error)));
+        events::tell(Saying::Failed, || {
+            format!("client {} {what}: {}", self.index, errors::tell(error))
+        });
         self.session
             .failed_calls
             .set(self.session.failed_calls.get() + 1);
@@ -324,7 +326,9 @@ impl Client<'_> {
                 id.0
             )
         })?;
-        events::tell(|| format!("client {} has lsn {lsn}", self.index));
+        events::tell(Saying::Accepted, || {
+            format!("client {} has lsn {lsn}", self.index)
+        });
         self.model(|model| model.accept(id, lsn))
     }
 
@@ -342,7 +346,7 @@ impl Client<'_> {
 
     /// The log has said that everything up to `lsn` is durable.
     fn acknowledged(&self, lsn: u64) -> Result<Flow, Violation> {
-        events::tell(|| {
+        events::tell(Saying::Acked, || {
             format!(
                 "client {} is told that all up to lsn {lsn} is durable",
                 self.index

@@ -397,17 +397,6 @@ impl Gate for Warden {
         let task = Scheduler::of_this_thread().current_task().unwrap_or(0);
         let watch = self.lock();
         let (number, change) = watch.under_way[task];
-        if let Some(repair) = &watch.repair {
-            let is_time = match &repair.after {
-                After::Call(life, call) => (*life, *call) == (watch.life, number),
-                After::Site(site) => Site::of_caller(&LOG).as_ref() == Some(site),
-            };
-            if is_time {
-                for ino in disk.make_durable_now(repair.what) {
-                    self.ledger.lock().synced(disk, ino);
-                }
-            }
-        }
         watch.whereabouts.note_call(task, &performed);
         events::keep(|| {
             Event::Call(Made {
@@ -420,6 +409,20 @@ impl Gate for Warden {
                 fate: performed.fate,
             })
         });
+        events::observe(disk);
+        if let Some(repair) = &watch.repair {
+            let is_time = match &repair.after {
+                After::Call(life, call) => (*life, *call) == (watch.life, number),
+                After::Site(site) => Site::of_caller(&LOG).as_ref() == Some(site),
+            };
+            if is_time {
+                for ino in disk.make_durable_now(repair.what) {
+                    self.ledger.lock().synced(disk, ino);
+                }
+                events::keep(|| Event::Repaired);
+                events::observe(disk);
+            }
+        }
     }
 
     fn has_effect(&self, kind: CallKind) -> bool {

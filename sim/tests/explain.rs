@@ -1,13 +1,15 @@
 //! The explanation of a failure: each sentence was tried, and tells places in the log.
 //!
 //! *Verified:* to be watched changes nothing about a run. Where the directory is not synced
-//! after a segment got its name, that sync is what is found, with the function of the log; nothing is explained that passes. A repair of all helps where one of a file
+//! after a segment got its name, that sync is what is found, with the function of the log; nothing is explained that passes. The neighbour
+//! that passes has that sync, and its recording shows it. A repair of all helps where one of a file
 //! does, and one that never comes helps nobody.
 //! *Not verified:* the wording. What is told of mutants of the log is in `sim/finding.md`.
 
 use seawall_sim::disk::{CallKind, Durable};
 use seawall_sim::events::Event;
 use seawall_sim::explain::explain;
+use seawall_sim::recording::{Recording, What, record};
 use seawall_sim::run::{Report, Wants, Watched, run, watch};
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::{Setting, generate};
@@ -44,7 +46,7 @@ fn to_be_watched_changes_nothing() {
         let calls = watched
             .events
             .iter()
-            .filter(|event| matches!(event, Event::Call(_)))
+            .filter(|(_, event)| matches!(event, Event::Call(_)))
             .count();
         assert!(calls > 10, "seed {seed} makes calls");
     }
@@ -87,9 +89,29 @@ fn the_sync_that_would_have_helped_is_told_with_its_place() {
     assert!(story.contains("rename"), "{story}");
     assert!(story.contains("publish"), "{story}");
     assert!(told.timeline.iter().any(|line| line.contains("lost: ")));
+    let neighbour = told.neighbour.expect("something makes it pass");
+    assert!(
+        neighbour.what.contains("synced right after"),
+        "{}",
+        neighbour.what
+    );
+    assert_eq!(neighbour.scenario, scenario);
+    assert!(ends_with_a_violation(&record(&scenario)));
+    let passing = neighbour.record();
+    assert!(!ends_with_a_violation(&passing));
+    let repairs = passing
+        .steps
+        .iter()
+        .filter(|step| step.what == What::Repair);
+    assert_eq!(repairs.count(), 1);
     let again = explain(&scenario).expect("it fails again");
     assert_eq!(again.sentences, told.sentences);
     assert_eq!(again.runs, told.runs);
+}
+
+fn ends_with_a_violation(recording: &Recording) -> bool {
+    let last = recording.steps.last().map(|step| &step.what);
+    matches!(last, Some(What::Violation { .. }))
 }
 
 #[test]
@@ -98,7 +120,7 @@ fn a_repair_makes_durable_what_it_names_and_nothing_else_does() {
     let events = with_events(&scenario).events;
     let mut life = 0;
     let mut saved = 0;
-    for event in events {
+    for (_, event) in events {
         match event {
             Event::Life(number) => life = number,
             Event::Call(made) => {

@@ -10,6 +10,7 @@ use seawall_sim::capsule::Capsule;
 use seawall_sim::checker::Class;
 use seawall_sim::disk::Fault;
 use seawall_sim::import::capsule::ImageCapsule;
+use seawall_sim::recording::{chrome_trace, record};
 use seawall_sim::run::run as run_scenario;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::generate;
@@ -40,6 +41,9 @@ pub(super) struct ReplayArgs {
     /// Print everything that happened, a line each.
     #[arg(long)]
     trace: bool,
+    /// Write everything that happened as Chrome trace events, which Perfetto opens.
+    #[arg(long, value_name = "FILE")]
+    chrome_trace: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &ReplayArgs) -> ExitCode {
@@ -51,6 +55,12 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
         Err(code) => return code,
     };
     say!("{}", scenario.print());
+    if let Some(path) = &args.chrome_trace
+        && let Err(error) = write_chrome_trace(path, &scenario)
+    {
+        eprintln!("error: cannot write {}: {error}", path.display());
+        return ExitCode::from(2);
+    }
     let report = run_scenario(&scenario, args.trace);
     for line in &report.trace.lines {
         say!("{line}");
@@ -92,6 +102,12 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+#[allow(clippy::disallowed_methods)] // For a viewer on the real file system.
+fn write_chrome_trace(path: &Path, scenario: &Scenario) -> std::io::Result<()> {
+    let trace = chrome_trace(&record(scenario));
+    std::fs::write(path, trace.to_string())
 }
 
 impl WhatArgs {

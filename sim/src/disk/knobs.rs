@@ -178,7 +178,7 @@ impl Knobs {
     }
 
     /// Bytes that a power cut never tears, by device and file system.
-    pub(super) fn unit_bytes(&self) -> u64 {
+    pub fn unit_bytes(&self) -> u64 {
         self.rules().unit_bytes(self.atomic_unit)
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Explainer;
-use super::words::{describe, place};
+use super::words::{describe, place, short};
+use super::{Explainer, Kind};
 use crate::case::Case;
 use crate::checker::Property;
 use crate::disk::{CallKind, Durable, Ino};
@@ -37,12 +37,27 @@ impl<C: Case> Explainer<'_, C> {
         let mut objects = self.objects(life).into_iter();
         let object =
             objects.find(|&what| self.helps(life, saved, what) && self.helps(life, last, what));
+        let repair = Repair {
+            after: After::Call(life, saved.number),
+            what: object.unwrap_or(Durable::Everything),
+        };
+        let whole = object.map_or("everything".into(), |what| self.name_of(what));
+        self.nearest.note(
+            &Kind::Synced(format!("{whole} synced right after {}", short(saved))),
+            self.case,
+            Some(repair),
+        );
         let Some(what) = object else {
             return Some(format!(
                 "It would not have happened if all had been made durable right after {}; no single file or directory would have been enough.",
                 describe(saved)
             ));
         };
+        let kind = match what {
+            Durable::Names(_) => "a directory",
+            _ => "a file",
+        };
+        self.cause = saved.site.as_ref().map(|site| cause(kind, site));
         let later = changes.iter().filter(|made| made.number > saved.number);
         let own = later.into_iter().find(|made| is_sync_of(made, what));
         let own = match own {
@@ -50,7 +65,7 @@ impl<C: Case> Explainer<'_, C> {
             Some(made) => format!("The next sync of it was {}", describe(made)),
         };
         let lost = self.lives().filter_map(|(of, event)| match event {
-            Event::Lost(lost) if of == life && !lost.is_empty() => Some(lost.join("; ")),
+            Event::Lost { lost, .. } if of == life && !lost.is_empty() => Some(lost.join("; ")),
             _ => None,
         });
         let lost = lost.last().map_or(String::new(), |lost| {
@@ -91,6 +106,15 @@ impl<C: Case> Explainer<'_, C> {
             () if helps(self, &site, Durable::Directories) => "of the directories",
             () => "of files and directories",
         };
+        let all = Repair {
+            after: After::Site(site.clone()),
+            what: Durable::Everything,
+        };
+        self.nearest.note(
+            &Kind::Synced(format!("a sync after every call in {}", place(&site))),
+            self.case,
+            Some(all),
+        );
         Some(format!(
             "It would not have happened if every call in {} had been followed by a sync {what}.",
             place(&site)
@@ -153,6 +177,13 @@ impl<C: Case> Explainer<'_, C> {
             },
         }
     }
+}
+
+/// Two failures that lack a sync of the same kind of thing, for a call in the same file of the program, are
+/// taken for one mistake.
+fn cause(what: &str, site: &Site) -> String {
+    let file = site.frames().first().map_or("", |frame| &frame.file);
+    format!("no sync of {what} after a call in {file}")
 }
 
 /// Whether a call syncs this.

@@ -19,11 +19,11 @@ pub(super) fn tell(events: &[Event]) -> Vec<String> {
             Event::Call(made) if super::went_wrong(made) => {
                 lines.push(format!("    {}", short(made)))
             }
-            Event::Call(_) | Event::Promised(_) => {}
+            Event::Call(_) | Event::Promised(_) | Event::Repaired | Event::Changed(_) => {}
             Event::Switch { to, .. } => lines.push(format!("    -> task {to}")),
-            Event::Lost(lost) if lost.is_empty() => lines.push("  nothing is lost".into()),
-            Event::Lost(lost) => lines.push(format!("  lost: {}", lost.join("; "))),
-            Event::Line(line) => lines.push(format!("  {line}")),
+            Event::Lost { lost, .. } if lost.is_empty() => lines.push("  nothing is lost".into()),
+            Event::Lost { lost, .. } => lines.push(format!("  lost: {}", lost.join("; "))),
+            Event::Line(_, line) => lines.push(format!("  {line}")),
         }
     }
     lines.split_off(lines.len().saturating_sub(LINES_MAX))

@@ -1,7 +1,7 @@
 //! Between which two calls a life has to end so that it fails.
 
 use super::words::describe;
-use super::{Ending, Explainer};
+use super::{Ending, Explainer, Kind};
 use crate::disk::Fate;
 use crate::events::{Event, Made};
 use crate::run::{Wants, watch};
@@ -57,7 +57,16 @@ impl Explainer<'_, Scenario> {
                 phase: Phase::Before,
             };
             let at = (number < end).then_some(at);
-            explainer.try_out(&with_end(explainer.case, index, at)) == Ending::FailsSo
+            let other = with_end(explainer.case, index, at);
+            let ending = explainer.try_out(&other);
+            if ending == Ending::Passes {
+                let kind = Kind::Crash {
+                    life,
+                    is_later: number > actual,
+                };
+                explainer.nearest.note(&kind, &other, None);
+            }
+            ending == Ending::FailsSo
         };
         if !fails(self, actual) {
             return Some(format!(
@@ -104,7 +113,7 @@ fn changes_of(scenario: &Scenario, life: u64) -> Vec<Made> {
     };
     let mut of = 0;
     let mut changes = Vec::new();
-    for event in watch(scenario, wants).events {
+    for (_, event) in watch(scenario, wants).events {
         match event {
             Event::Life(number) => of = number,
             Event::Call(made) if of == life && made.change.is_some() => changes.push(made),

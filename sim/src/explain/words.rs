@@ -24,7 +24,7 @@ pub(crate) fn describe(made: &Made) -> String {
 
 /// A place in the log, innermost first: functions with their lines, without closures that stand in a
 /// function which is told anyway, and without those that only pass a call on.
-pub(super) fn place(site: &Site) -> String {
+pub(crate) fn place(site: &Site) -> String {
     let frames = site.frames();
     let is_told = |(number, frame): &(usize, &Frame)| {
         let next = frames.get(number + 1);

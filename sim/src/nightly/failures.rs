@@ -207,11 +207,10 @@ fn scenario(
         by: slice.command.clone(),
     };
     let mut capsule = Capsule::of(failure, how, &night.commit, RUNS_MAX, &mut |_| {});
-    // What is known may show in a new way: in one that this scenario has with other choices, too, or in one
-    // that the known one has.
+    // What is known may show in a new way.
     let known = capsules.iter_mut().find(|known| {
         let is_open = known.status.state != State::Fixed;
-        is_open && (capsule.has(&known.fingerprint) || known.has(&capsule.fingerprint))
+        is_open && known.is_like(&capsule)
     });
     if let Some(known) = known {
         known.also.extend([print, capsule.fingerprint]);

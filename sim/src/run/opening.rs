@@ -12,7 +12,7 @@ use crate::checker::{Property, Recovered, Violation, covered, errors, listing, p
 use crate::classes;
 use crate::coverage::{LifePhase, Operation};
 use crate::disk::Fault;
-use crate::events::{self, Event};
+use crate::events::{self, Event, Saying};
 use crate::features::{self, Aspect};
 use crate::scenario::{Life, LogShape};
 use crate::trace;
@@ -72,7 +72,9 @@ impl Runner<'_> {
                 Ok(Opened::Log)
             }
             Err(error) => {
-                events::tell(|| format!("the open failed: {}", errors::tell(&error)));
+                events::tell(Saying::Failed, || {
+                    format!("the open failed: {}", errors::tell(&error))
+                });
                 if guarantee.explains(&error) {
                     self.detected(&guarantee, &error, wal.get().is_some(), before.as_ref())?;
                     return Ok(Opened::Failed);
@@ -103,7 +105,7 @@ impl Runner<'_> {
             self.figures.reshaped += 1;
         }
         self.shape = Some(shape);
-        events::tell(|| {
+        events::tell(Saying::Recovered, || {
             let (low, next) = (recovered.low_water, recovered.next_lsn);
             format!("recovered lsn {low} up to, not including, {next}")
         });

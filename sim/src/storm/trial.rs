@@ -129,7 +129,7 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
 
     /// Why it fails; `None` where it does not. It has its choices on a tape, as [`Trial::shrunk`] leaves
     /// it.
-    pub fn explain(&self) -> Option<Explanation> {
+    pub fn explain(&self) -> Option<Explanation<Self>> {
         explain_with(self, |explainer| explainer.endings())
     }
 
@@ -152,7 +152,7 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
 
     fn look(&self, wants: Wants) -> (Report, Record, Vec<Event>) {
         trace::start(wants.text);
-        events::start_of(self.storm.program(), wants.events);
+        events::start_of(self.storm.program(), wants.events, false);
         let recording = Recording::default();
         let choices = Choices::new(self.seed.0).with_tape(self.tape.clone());
         let choices = match wants.record {
@@ -175,7 +175,8 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
             trace: trace::finish(),
             figures: sky.figures.get(),
         };
-        (report, recording.take(), events::finish())
+        let events = events::finish().into_iter().map(|(_, event)| event);
+        (report, recording.take(), events.collect())
     }
 }
 

@@ -1,0 +1,25 @@
+// What the night tried: what fired and how often, and what never did.
+const GROUPS = [
+  ["Faults", "faults"], ["Power cuts", "strategies"], ["Profiles", "profiles"], ["Probes", "probes"],
+  ["Verdicts on damaged logs", "damaged_logs"], ["Calls", "calls"], ["Checks", "checks"],
+];
+
+function Fired({ total }) {
+  const groups = GROUPS.filter(([, key]) => total[key]).map(([title, key]) => [title, Object.entries(total[key])]);
+  const never = groups.flatMap(([title, counts]) => counts.filter(([, number]) => number === 0).map(([name]) => [title.toLowerCase(), name]));
+  const promised = total.never_happened || [];
+  return html`
+    <section class="card" aria-label="what fired">
+      <h2>What never fired</h2>
+      ${promised.length > 0 && html`<p><span class="badge bad">promised, but never happened</span> ${promised.join(", ")}</p>`}
+      ${never.length === 0 ? html`<p class="soft">All of it fired at least once.</p>` : html`
+        <div class="list">${never.map(([group, name]) => html`<span class="badge warn" title=${group}>${name}</span>`)}</div>`}
+      <h2 style="margin-top:14px">What fired</h2>
+      ${groups.map(([title, counts]) => html`
+        <details open=${title === "Faults"}>
+          <summary>${title}: ${count(counts.reduce((sum, [, number]) => sum + number, 0))}</summary>
+          <div class="list">${counts.filter(([, number]) => number > 0).sort((a, b) => b[1] - a[1])
+            .map(([name, number]) => html`<span class="badge">${name}<b>${rough(number)}</b></span>`)}</div>
+        </details>`)}
+    </section>`;
+}
