@@ -41,9 +41,9 @@ impl Kind {
     /// lies has to be a liar, everybody knows.
     fn rank(&self) -> u32 {
         match self {
-            Kind::Fault => 0,
-            Kind::Switch => 1,
-            Kind::Synced(_) => 2,
+            Kind::Synced(_) => 0,
+            Kind::Fault => 1,
+            Kind::Switch => 2,
             Kind::Crash { .. } => 3,
             Kind::Without(_) => 4,
         }
