@@ -40,7 +40,7 @@ fn the_example_loses_a_save_and_the_mended_one_none() {
     let explanation = small.explain().expect("it fails");
     let told = explanation.sentences.join("\n");
     for part in [
-        "if the file new had been synced",
+        "had been synced in life 1 right after call 4 `write new",
         "your_own.rs",
         "save_next",
     ] {
