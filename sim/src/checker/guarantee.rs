@@ -101,7 +101,7 @@ pub fn places(disk: &Disk) -> Option<Vec<Place>> {
     let incidents = disk.incidents();
     let is_in_bytes = incidents.iter().all(|one| one.class == FaultClass::Rot);
     let places = incidents.iter().filter_map(|one| {
-        let path = disk.path_of(one.ino)?;
+        let path = disk.read_as(one)?;
         let end = one.range.1;
         Some(Place { path, end })
     });

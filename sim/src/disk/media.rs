@@ -78,6 +78,8 @@ pub(super) struct MediaState {
     incidents: Vec<Incident>,
     /// How the files began whose beginning was damaged.
     beginnings: BTreeMap<Ino, Vec<u8>>,
+    /// The last names of files that have lost theirs in this life: who has opened one before calls it so.
+    last_paths: BTreeMap<Ino, PathBuf>,
 }
 
 impl Disk {
@@ -104,6 +106,7 @@ impl Disk {
         }
         self.media.life = life as u32;
         self.media.calls = 0;
+        self.media.last_paths.clear();
         self.media.refusal = None;
         let is_refusal = |event: &MediaEvent| event.kind.class() == FaultClass::Refusal;
         while let Some(event) = self.media.take_due(is_refusal) {
@@ -167,6 +170,22 @@ impl Disk {
     /// Whether all that was synced so far is durable and undamaged.
     pub fn is_sound(&self) -> bool {
         self.media.incidents.is_empty() && self.media.lies.is_empty()
+    }
+
+    /// A file is about to lose its name.
+    pub(super) fn note_last_path(&mut self, ino: Ino) {
+        if self.media.is_on
+            && let Some(path) = self.path_of(ino)
+        {
+            self.media.last_paths.insert(ino, path);
+        }
+    }
+
+    /// Under which name somebody may have read what happened there: the file's, or the one that it had
+    /// earlier in this life.
+    pub fn read_as(&self, incident: &Incident) -> Option<PathBuf> {
+        let last = || self.media.last_paths.get(&incident.ino).cloned();
+        self.path_of(incident.ino).or_else(last)
     }
 
     /// Where a file is now.

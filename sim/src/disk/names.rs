@@ -85,6 +85,7 @@ impl Disk {
             return Err(Errno::EISDIR);
         }
         self.check_mode()?;
+        self.note_last_path(ino);
         self.dir_mut(at.dir).cur.remove(&at.name);
         self.strict.removed(&at);
         self.file_mut(ino).linked = false;
@@ -110,6 +111,9 @@ impl Disk {
             self.check_replaceable(ino, &from, replaced)?;
         }
         self.check_mode()?;
+        if let Some(replaced) = replaced {
+            self.note_last_path(replaced);
+        }
         self.dir_mut(from.dir).cur.remove(&from.name);
         self.dir_mut(to.dir).cur.insert(to.name.clone(), ino);
         self.strict.renamed(&from, &to, ino, replaced.is_some());

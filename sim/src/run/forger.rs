@@ -100,7 +100,13 @@ impl Runner<'_> {
         };
         let model = self.session.model.borrow();
         let found = found.map(|shown| shown.found);
-        forgery::check(&model, proof_of(&model, false), intact, &found, &mut tally)
+        forgery::check(
+            &model,
+            proof_of(&model, done.covers_the_end),
+            intact,
+            &found,
+            &mut tally,
+        )
     }
 
     fn try_other_keys(

@@ -28,6 +28,9 @@ pub struct Done {
     pub path: PathBuf,
     /// What exactly, for people.
     pub story: String,
+    /// Whether it took the last frame of the file along with others before it: then what vouched for those is
+    /// gone with them, as after a cut.
+    pub covers_the_end: bool,
 }
 
 /// Does what `probe` says; `None` where there is no place for it.
@@ -110,7 +113,11 @@ pub fn inflict(probe: Probe, disk: &mut Disk, stream: &mut Stream) -> Option<Don
 }
 
 fn done(path: PathBuf, story: String) -> Option<Done> {
-    Some(Done { path, story })
+    Some(Done {
+        path,
+        story,
+        covers_the_end: false,
+    })
 }
 
 /// The segment files, by name, but for empty ones, which have no place for damage.

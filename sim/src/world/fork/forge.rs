@@ -104,6 +104,7 @@ impl Forger<'_> {
         Some(Done {
             path: path.clone(),
             story,
+            covers_the_end: false,
         })
     }
 
@@ -187,7 +188,17 @@ impl Forger<'_> {
         segment.put_frame(frame.offset, &bytes);
         let (at, from) = (source.offset, self.segments[other].path.display());
         let story = format!("at {} stands the frame at {at} of {from}", frame.offset);
-        self.write(&segment, story)
+        // A longer frame covers those behind it: up to the last one, it takes all that vouches for them.
+        let last = self.segments[index]
+            .frames
+            .last()
+            .map_or(0, |last| last.offset);
+        let covers_the_end = frame.offset < last && frame.offset + bytes.len() > last;
+        let done = self.write(&segment, story)?;
+        Some(Done {
+            covers_the_end,
+            ..done
+        })
     }
 
     /// Whether nothing but a strict ring could tell that a segment was not in plain all along:
