@@ -140,6 +140,7 @@ function Travel({ capsule, route }) {
           ${recording.left_out > 0 && html`<p class="soft" style="margin:8px 0 0">The first ${plural(recording.left_out, "step")} are left out, as the run is long.</p>`}
           <${Lanes} recording=${recording} step=${step} onStep=${onStep} parts=${aligned?.parts} />
           <${Doing} state=${state} />
+          <${LaneLegend} recording=${recording} />
         </section>
         ${isBeside && html`
           <section class="card" aria-label="the neighbour that passes">

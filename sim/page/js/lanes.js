@@ -106,6 +106,18 @@ function Lives({ recording, spans }) {
     </div>`;
 }
 
+const CALLS = { read: "reads", write: "writes", sync: "syncs", names: "names", failed: "failed" };
+
+function LaneLegend({ recording }) {
+  const marks = Object.keys(MARKS).filter((mark) => recording.steps.some((step) => markOf(step) === mark));
+  return html`
+    <div class="legend">
+      <span>calls:</span>
+      ${Object.entries(CALLS).map(([kind, name]) => html`<span><i style=${`background:var(--${kind === "failed" ? "lost" : kind})`}></i>${name}</span>`)}
+      ${marks.map((mark) => html`<span class="marks-told"><i class=${mark}>${MARKS[mark][0]}</i>${MARKS[mark][1]}</span>`)}
+    </div>`;
+}
+
 // What does not change with the step is drawn once.
 function drawLanes(recording) {
   const spans = spansOf(recording);
