@@ -25,8 +25,10 @@ use crate::seed::Seed;
 use crate::shrink::{Fingerprint, shrink};
 
 mod again;
+mod recordings;
 
 pub use again::Again;
+pub use recordings::{Passing, Recordings};
 
 /// The version of the files.
 pub const FORMAT: u32 = 1;
@@ -63,6 +65,9 @@ pub struct Capsule {
     pub explanation: Option<Explained>,
     /// What kind of mistake it is, where that can be told.
     pub cause: Option<String>,
+    /// The run step by step, and that of a neighbour that passes.
+    #[serde(default, serialize_with = "recordings::on_one_line")]
+    pub recordings: Option<Recordings>,
     /// Other fingerprints of the same mistake.
     pub also: BTreeSet<String>,
     /// What became of it.
@@ -157,6 +162,9 @@ impl Capsule {
         let cause = explanation
             .as_ref()
             .and_then(|explanation| explanation.cause.clone());
+        let neighbour = explanation.as_ref();
+        let neighbour = neighbour.and_then(|explanation| explanation.neighbour.as_ref());
+        let recordings = Recordings::of(&scenario, neighbour);
         let explanation = explanation.map(|explanation| Explained {
             timeline: explanation.timeline,
             sentences: explanation.sentences,
@@ -181,6 +189,7 @@ impl Capsule {
             size,
             explanation,
             cause,
+            recordings: Some(recordings),
             also,
             status: Status {
                 state: State::Open,

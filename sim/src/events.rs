@@ -48,6 +48,8 @@ named_enum! {
         Failed = "failed",
         /// A recovery shows what it found.
         Recovered = "recovered",
+        /// The simulator tries something on a copy of the disk, or has put an older disk back.
+        Tried = "tried",
     }
 }
 

@@ -101,6 +101,14 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_short_and_begin_with_their_idea() {
+        for part in STYLES[1..].iter().chain(&SCRIPTS) {
+            assert!(part.starts_with("// ") || part.starts_with("/* "), "{part}");
+            assert!(part.lines().count() < 300, "{}", part.lines().count());
+        }
+    }
+
+    #[test]
     fn no_part_ends_its_element() {
         for part in LIBRARIES.iter().chain(&SCRIPTS) {
             assert!(!part.contains("</script") && !part.contains("<!--"));

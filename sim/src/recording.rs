@@ -178,6 +178,13 @@ pub fn record(scenario: &Scenario) -> Recording {
 
 /// The same, with something made durable that the log does not sync.
 pub fn record_repaired(scenario: &Scenario, repair: Option<Repair>) -> Recording {
+    let mut recording = record_whole(scenario, repair);
+    recording.cut_to(BYTES_MAX);
+    recording
+}
+
+/// The same, however long it is.
+pub fn record_whole(scenario: &Scenario, repair: Option<Repair>) -> Recording {
     let wants = Wants {
         events: true,
         changes: true,
@@ -185,9 +192,7 @@ pub fn record_repaired(scenario: &Scenario, repair: Option<Repair>) -> Recording
         ..Wants::default()
     };
     let watched = watch(scenario, wants);
-    let mut recording = Recording::of(scenario, watched.events, &watched.report);
-    recording.cut_to(BYTES_MAX);
-    recording
+    Recording::of(scenario, watched.events, &watched.report)
 }
 
 impl Recording {

@@ -24,4 +24,6 @@ const span = (seconds) => {
   return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
 };
 const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many || one + "s"}`;
+// A name's leading zeros say nothing: `seg-0000000001` is `seg-1`.
+const brief = (text) => text.replace(/(?<!\d)0{4,}(?=\d)/g, "");
 const moment = (text) => (text ? text.replace("T", " ").replace(/:\d\dZ$/, " UTC") : "–");

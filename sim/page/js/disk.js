@@ -54,7 +54,7 @@ function FileLook({ state, ino, file, unit, change }) {
   return html`
     <div class="file-look">
       <div class="line">
-        <h3 class="mono">${path ? fileName(path) : "a file without a name"}</h3>
+        <h3 class="mono" title=${path}>${path ? brief(fileName(path)) : "a file without a name"}</h3>
         <span class="soft">${cached === durable ? `${count(cached)} bytes` : `${count(cached)} bytes in the cache, ${count(durable)} on the medium`}</span>
         <span class="soft">${words || "no bytes but zeros"}</span>
       </div>
@@ -70,7 +70,7 @@ function FileLook({ state, ino, file, unit, change }) {
 function Names({ state, change }) {
   const keys = [...new Set([...state.names.keys(), ...state.lostNames])].sort();
   const changed = new Set((change?.names || []).map((name) => `${name.d}/${name.n}`));
-  const leads = (ino) => (ino === undefined ? "–" : state.files.has(ino) ? `file ${ino}` : `directory ${ino}`);
+  const leads = (ino) => (ino === undefined ? "–" : state.files.has(ino) ? `file ${ino}` : `dir ${ino}`);
   return html`
     <div class="scroll">
       <table class="names">
@@ -84,7 +84,7 @@ function Names({ state, change }) {
             const name = key.slice(key.indexOf("/") + 1);
             return html`
               <tr key=${key}>
-                <td class="mono">${path === "/" ? "" : path || `(${dir})`}/<b>${name}</b>${changed.has(key) ? " *" : ""}</td>
+                <td class="mono name">${path === "/" ? "" : path || `(${dir})`}/<b>${brief(name)}</b>${changed.has(key) ? " *" : ""}</td>
                 <td>${leads(binding.cached)}</td><td>${leads(binding.durable)}</td>
                 <td class=${look === "removed" ? "volatile" : look}>${LOOKS[look]}</td>
               </tr>`;
@@ -115,7 +115,7 @@ function DiskLook({ recording, state, step, title }) {
       ${shown.map(([ino, file]) => html`
         <${FileLook} key=${ino} state=${state} ino=${ino} file=${file} unit=${recording.sector}
           change=${(change?.files || []).find((one) => one.f === ino)} />`)}
-      ${dull.length > 0 && html`<p class="soft" style="margin:10px 0 0">without bytes: ${dull.map(([ino]) => fileName(pathOf(state, ino)) || `file ${ino}`).join(", ")}</p>`}
+      ${dull.length > 0 && html`<p class="soft" style="margin:10px 0 0">without bytes: ${dull.map(([ino]) => brief(fileName(pathOf(state, ino)) || `file ${ino}`)).join(", ")}</p>`}
       <${Legend} />
     </section>
     <section class="card" aria-label=${`${title}: directories`}>

@@ -1,5 +1,5 @@
 // The page of one failure: the lanes with their cursor, both sides of the disk, and the story.
-const STATUSES = { open: "bad", new: "bad", reopened: "bad", fixed: "good", differs: "warn" };
+const STATUSES = { open: "bad", new: "bad", reopened: "bad", fixed: "good", "fixed since": "good", differs: "warn", "fails otherwise": "warn" };
 
 const clamp = (number, length) => Math.max(0, Math.min(length - 1, number));
 
@@ -14,11 +14,12 @@ function NowStep({ recording, step, state, label }) {
   const one = recording.steps[step];
   const mark = markOf(one);
   const faults = faultsOf(one);
+  const words = wordsOf(recording)[step];
   return html`
     <div class="now-step" role="status" aria-live="polite" aria-atomic="true">
-      <span class="soft">${label ? `${label}, ` : ""}step ${step + 1} of ${recording.steps.length}, life ${state.life}${who(one) ? `, ${who(one)}` : ""}</span>
+      <span class="soft">${label ? `${label}, ` : ""}step ${step + 1} of ${recording.steps.length}, life ${state.life}${words.who ? `, ${words.who}` : ""}</span>
       ${mark && html`<span class=${`flag ${mark}`}>${MARKS[mark][0]} ${faults.length ? faults.join(", ") : MARKS[mark][1]}</span>`}
-      <b>${wordsOf(recording)[step]}</b>
+      <b>${words.text}</b>
       <span class="where mono">${siteOf(recording, one)}</span>
     </div>`;
 }
@@ -29,23 +30,38 @@ function Doing({ state }) {
     <p class="soft" style="margin:8px 0 0">acknowledged up to lsn <b>${state.lsn}</b>${ops.map(([task, op]) => html`; ${op.replace(/^client \d+/, `client ${task} does`)}`)}</p>`;
 }
 
+// A place in the log: functions with their lines, innermost first.
+const PLACE = / in ((?:[\w/]+\.rs:\d+ \w+(?: < )?)+)/;
+
+// A sentence with calls as code, and of each place only where the call is made; the rest is a hint.
+function sentence(text) {
+  return brief(text).split(/(`[^`]*`)/).map((part) => {
+    if (part.startsWith("`")) return html`<code>${part.slice(1, -1)}</code>`;
+    return part.split(new RegExp(PLACE, "g")).map((piece, at) => {
+      if (at % 2 === 0) return piece;
+      const [line, name] = piece.split(" < ")[0].split(" ");
+      return html` <small class="soft" title=${piece}>in ${name} (${line})</small>`;
+    });
+  });
+}
+
 function Story({ capsule, parts, onStep }) {
   const { explanation, found } = capsule;
   const passing = capsule.recordings?.passing;
   return html`
     <section class="card" aria-label="story">
       <h2>Why</h2>
-      ${explanation?.sentences?.length ? html`<ul class="why">${explanation.sentences.map((one) => html`<li>${one}</li>`)}</ul>` : html`<p class="soft">Not explained.</p>`}
+      ${explanation?.sentences?.length ? html`<ul class="why">${explanation.sentences.map((one) => html`<li>${sentence(one)}</li>`)}</ul>` : html`<p class="soft">Not explained.</p>`}
       ${passing && html`
-        <p class="differs">The neighbour that passes: <b>${passing.what}</b>.${" "}
+        <p class="differs">The neighbour that passes: <b>${sentence(passing.what)}</b>.${" "}
           The two part at <a href="#" onClick=${(event) => { event.preventDefault(); onStep(parts); }}>step ${parts + 1}</a>.</p>`}
-      <p class="mono story">${capsule.command}</p>
+      <p class="mono story"><kbd aria-hidden="true">$</kbd> ${capsule.command}</p>
       <p class="soft">
         ${capsule.size ? `${capsule.size}. ` : ""}${found?.seed ? `Seed ${found.seed}` : ""}${found?.night ? `, night ${found.night}` : ""}${found?.count > 1 ? `, found ${count(found.count)} times` : ""}.
-        ${" "}Commit <code>${capsule.commit}</code>, trace <code>${capsule.trace}</code>${explanation?.runs ? `, ${plural(explanation.runs, "run")} to explain` : ""}.
+        ${" "}Commit <code>${capsule.commit.slice(0, 12)}${capsule.commit.endsWith("-dirty") ? "-dirty" : ""}</code>, trace <code>${capsule.trace}</code>${explanation?.runs ? `, ${plural(explanation.runs, "run")} to explain` : ""}.
       </p>
-      <details><summary>the scenario</summary><pre>${capsule.scenario}</pre></details>
-      ${explanation?.timeline?.length > 0 && html`<details><summary>the story as text</summary><pre>${explanation.timeline.join("\n")}</pre></details>`}
+      ${capsule.scenario && html`<details><summary>the scenario</summary><pre>${capsule.scenario}</pre></details>`}
+      ${explanation?.timeline?.length > 0 && html`<details><summary>the story as text</summary><pre>${explanation.timeline.join("\n")}${"\n\n"}${explanation.sentences.join("\n\n")}</pre></details>`}
     </section>`;
 }
 
@@ -70,7 +86,7 @@ function Controls({ recording, step, onStep, hasPassing, isBeside, onBeside, par
         <button title="p" aria-pressed=${isBeside} onClick=${onBeside}>passing neighbour</button>`}
     </div>
     <input class="slider" type="range" min="0" max=${last} value=${step} aria-label="step"
-      aria-valuetext=${`step ${step + 1}: ${wordsOf(recording)[step]}`} onInput=${(event) => onStep(Number(event.currentTarget.value))} />`;
+      aria-valuetext=${`step ${step + 1}: ${wordsOf(recording)[step].text}`} onInput=${(event) => onStep(Number(event.currentTarget.value))} />`;
 }
 
 function useKeys(keys) {
@@ -124,10 +140,11 @@ function Travel({ capsule, route }) {
           ${recording.left_out > 0 && html`<p class="soft" style="margin:8px 0 0">The first ${plural(recording.left_out, "step")} are left out, as the run is long.</p>`}
           <${Lanes} recording=${recording} step=${step} onStep=${onStep} parts=${aligned?.parts} />
           <${Doing} state=${state} />
+          <${LaneLegend} recording=${recording} />
         </section>
         ${isBeside && html`
           <section class="card" aria-label="the neighbour that passes">
-            <h2>The neighbour that passes: ${capsule.recordings.passing.what}</h2>
+            <h2>The neighbour that passes: ${sentence(capsule.recordings.passing.what)}</h2>
             <${NowStep} recording=${passing} step=${besideStep} state=${stateAt(passing, besideStep)} label="passing" />
             <${Lanes} recording=${passing} step=${besideStep} onStep=${fromBeside} parts=${aligned.parts} />
           </section>`}
@@ -145,15 +162,15 @@ function Travel({ capsule, route }) {
 
 function Failure({ capsule, route }) {
   const { verdict, status } = capsule;
-  const state = status?.state || "open";
+  const state = status?.state;
   return html`
     <div>
       <div class="head">
         <h1>${verdict.property}</h1>
         <span class="badge bad">${verdict.class}</span>
-        <span class=${`badge ${STATUSES[state] || ""}`}>${state}${status?.since ? ` since ${status.since.slice(0, 10)}` : ""}</span>
+        ${state && html`<span class=${`badge ${STATUSES[state] || ""}`}>${state}${status?.since && state !== "open" ? ` since ${status.since.slice(0, 10)}` : ""}</span>`}
       </div>
-      <p class="story" style="margin:6px 0 0">${verdict.story}</p>
+      <p class="story" style="margin:6px 0 0">${brief(verdict.story)}</p>
     </div>
     ${capsule.recordings?.failing ? html`<${Travel} capsule=${capsule} route=${route} />` : html`
       <div class="card"><p>This failure has no recording.</p><${Story} capsule=${capsule} parts=${0} onStep=${() => {}} /></div>`}`;

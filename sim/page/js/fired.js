@@ -5,14 +5,15 @@ const GROUPS = [
 ];
 
 function Fired({ total }) {
-  const groups = GROUPS.filter(([, key]) => total[key]).map(([title, key]) => [title, Object.entries(total[key])]);
-  const never = groups.flatMap(([title, counts]) => counts.filter(([, number]) => number === 0).map(([name]) => [title.toLowerCase(), name]));
   const promised = total.never_happened || [];
+  const groups = GROUPS.filter(([, key]) => total[key]).map(([title, key]) => [title, Object.entries(total[key])]);
+  const isPromised = (name) => promised.some((one) => one.split(" ").includes(name));
+  const never = groups.flatMap(([title, counts]) => counts.filter(([, number]) => number === 0 && !isPromised(name)).map(([name]) => [title.toLowerCase(), name]));
   return html`
     <section class="card" aria-label="what fired">
       <h2>What never fired</h2>
-      ${promised.length > 0 && html`<p><span class="badge bad">promised, but never happened</span> ${promised.join(", ")}</p>`}
-      ${never.length === 0 ? html`<p class="soft">All of it fired at least once.</p>` : html`
+      ${promised.length > 0 && html`<p>Promised of every campaign of this size, and missing:</p><div class="list" style="margin-bottom:10px">${promised.map((one) => html`<span class="badge bad">${one}</span>`)}</div>`}
+      ${never.length + promised.length === 0 ? html`<p class="soft">Nothing: all of it fired at least once.</p>` : html`
         <div class="list">${never.map(([group, name]) => html`<span class="badge warn" title=${group}>${name}</span>`)}</div>`}
       <h2 style="margin-top:14px">What fired</h2>
       ${groups.map(([title, counts]) => html`

@@ -14,15 +14,15 @@ function Lane({ label, title, length, height, isFile, children }) {
 function clientLanes(recording, spans) {
   const length = recording.steps.length;
   const tasks = [...new Set(spans.ops.map((op) => op.key))].sort((a, b) => a - b);
+  const place = (from, to) => `left:${(from / length) * 100}%;width:${((to - from) / length) * 100}%`;
+  const told = recording.steps.map((step, at) => ({ step, at })).filter(({ step }) => step.k === "says" && ["failed", "acked"].includes(step.about));
   return tasks.map((task) => html`
-    <${Lane} key=${`client ${task}`} label=${`client ${task}`} length=${length} height=${16}>
-      ${spans.ops.filter((op) => op.key === task).map((op) =>
-        rect(op.from, op.to, 2, 12, `k-op${op.value === "opens the log" ? " recovery" : ""}`, op.value))}
-      ${recording.steps.map((step, at) => step.t === task && step.k === "says" && step.about === "failed"
-        ? rect(at, at + 1, 2, 12, "k-failed", step.text) : null)}
-      ${recording.steps.map((step, at) => step.t === task && step.k === "says" && step.about === "acked"
-        ? rect(at, at + 1, 2, 12, "k-sync", step.text) : null)}
-    <//>`);
+    <div class="label" key=${`label ${task}`}>client ${task}</div>
+    <div class="ops" key=${`client ${task}`} role="img" aria-label=${`what client ${task} does`}>
+      ${spans.ops.filter((op) => op.key === task).map((op) => html`
+        <span class=${op.value === RECOVERS ? "recovery" : ""} style=${place(op.from, op.to)} title=${op.value}>${op.value.replace(/^client \d+ /, "")}</span>`)}
+      ${told.filter(({ step }) => step.t === task).map(({ step, at }) => html`<i class=${step.about} style=${place(at, at + 1)} title=${step.text}></i>`)}
+    </div>`);
 }
 
 function callLane(recording) {
@@ -50,14 +50,14 @@ function lsnLane(recording, spans) {
 }
 
 function nameLanes(recording, spans) {
-  const keys = [...new Set(spans.names.map((name) => name.key))];
+  const keys = [...new Set([...spans.names].sort((a, b) => a.from - b.from).map((name) => name.key))];
   const worst = (key) => Math.max(...spans.names.filter((name) => name.key === key).map((name) => WORST.indexOf(name.value)));
   const shown = keys.length > ROWS_MAX ? [...keys].sort((a, b) => worst(b) - worst(a)).slice(0, ROWS_MAX) : keys;
   return keys.filter((key) => shown.includes(key)).map((key) => {
     const name = key.slice(key.indexOf("/") + 1);
     return html`
-      <${Lane} key=${`name ${key}`} label=${name} title=${`the name ${name} in its directory`} length=${recording.steps.length} height=${9}>
-        ${spans.names.filter((one) => one.key === key).map((one) => rect(one.from, one.to, 2, 6, `s-${one.value}`, `${name}: ${LOOKS[one.value]}`))}
+      <${Lane} key=${`name ${key}`} label=${brief(name)} title=${`the name ${name} in its directory`} length=${recording.steps.length} height=${12}>
+        ${spans.names.filter((one) => one.key === key).map((one) => rect(one.from, one.to, 3, 6, `s-${one.value}`, `${name}: ${LOOKS[one.value]}`))}
       <//>`;
   });
 }
@@ -79,7 +79,7 @@ function sectorLanes(recording, spans) {
     const name = fileName(spans.paths.get(ino)) || `file ${ino}`;
     const about = `${name}, ${plural(last + 1, "sector")}${group > 1 ? `, ${group} in a row` : ""}, the first on top`;
     return html`
-      <${Lane} key=${`file ${ino}`} label=${name} title=${about} isFile=${true} length=${recording.steps.length} height=${rows * size + 4}>
+      <${Lane} key=${`file ${ino}`} label=${brief(name)} title=${about} isFile=${true} length=${recording.steps.length} height=${rows * size + 4}>
         ${sorted.map((one) => rect(one.from, one.to, 2 + Math.floor(one.index / group) * size, size - 1, `s-${one.value}`,
           `sector ${one.index}: ${LOOKS[one.value]}`))}
       <//>`;
@@ -103,6 +103,18 @@ function Lives({ recording, spans }) {
     <div class="lives">
       ${spans.lives.map((life) => html`<span class=${life.value % 2 ? "odd" : ""}
         style=${`left:${(life.from / length) * 100}%;width:${((life.to - life.from) / length) * 100}%`}>${life.value}</span>`)}
+    </div>`;
+}
+
+const CALLS = { read: "reads", write: "writes", sync: "syncs", names: "names", failed: "failed" };
+
+function LaneLegend({ recording }) {
+  const marks = Object.keys(MARKS).filter((mark) => recording.steps.some((step) => markOf(step) === mark));
+  return html`
+    <div class="legend">
+      <span>calls:</span>
+      ${Object.entries(CALLS).map(([kind, name]) => html`<span><i style=${`background:var(--${kind === "failed" ? "lost" : kind})`}></i>${name}</span>`)}
+      ${marks.map((mark) => html`<span class="marks-told"><i class=${mark}>${MARKS[mark][0]}</i>${MARKS[mark][1]}</span>`)}
     </div>`;
 }
 

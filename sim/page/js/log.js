@@ -6,18 +6,6 @@ const TONES = { violation: "bad", crash: "bad", fault: "bad", ack: "ack", repair
 // Calls that change nothing and go well are left out, unless all are wanted.
 const isTold = (step) => step.k !== "call" || step.w || markOf(step) !== null;
 
-// The words of every step, made once: names change as files are renamed.
-const wordsKnown = new WeakMap();
-
-function wordsOf(recording) {
-  if (!wordsKnown.has(recording)) {
-    const words = [];
-    walk(recording, (state, step) => words.push(stepWords(step, state)));
-    wordsKnown.set(recording, words);
-  }
-  return wordsKnown.get(recording);
-}
-
 function StepList({ recording, step, onStep }) {
   const [isAll, setAll] = useState(false);
   const list = useRef(null);
@@ -44,8 +32,8 @@ function StepList({ recording, step, onStep }) {
           <div class="life" key=${at}>life ${one.n}${recording.lives[one.n - 1] ? html`, to end with ${recording.lives[one.n - 1].end}` : ": nothing fails any more"}</div>` : html`
           <button key=${at} aria-current=${at === shown[place - from]?.at ? "step" : undefined} onClick=${() => onStep(at)}>
             <span class="soft number">${at + 1}</span>
-            <span class="soft">${who(one)}</span>
-            <span class=${TONES[markOf(one)] || ""}>${markOf(one) ? `${MARKS[markOf(one)][0]} ` : ""}${words[at]}</span>
+            <span class="soft">${words[at].who}</span>
+            <span class=${TONES[markOf(one)] || ""}>${markOf(one) ? `${MARKS[markOf(one)][0]} ` : ""}${words[at].text}</span>
           </button>`)}
         ${place + AROUND < told.length && html`<div class="life">${plural(told.length - place - AROUND, "step")} behind</div>`}
       </div>

@@ -1,5 +1,5 @@
 // The latest night at a glance, and all nights before it.
-const isOpen = (failure) => ["open", "new", "reopened"].includes(failure.status);
+const isOpen = (failure) => !failure.status.startsWith("fixed");
 
 function Tile({ value, label, tone }) {
   return html`<div class=${`tile ${tone || ""}`}><b>${value}</b><span>${label}</span></div>`;
@@ -12,7 +12,7 @@ function Tiles() {
   const killed = (night.mutants || []).filter((one) => one.state === "killed").length;
   const canaries = night.canaries || [];
   const noticed = canaries.filter((one) => one.noticed).length;
-  const explored = (night.explored || []).reduce((sum, one) => sum + (one.judged || 0), 0);
+  const explored = (night.explored || []).reduce((sum, one) => sum + Number(one.judged || 0), 0);
   const fresh = (night.arms || []).reduce((sum, one) => sum + (one.new || 0), 0);
   return html`
     <div class="tiles">
@@ -22,7 +22,7 @@ function Tiles() {
       <${Tile} value=${rough(total?.recoveries_per_cpu_second)} label="recoveries per CPU-second" />
       <${Tile} value=${rough(night.states_known)} label=${`states known, ${rough(fresh)} new`} />
       <${Tile} value=${rough(explored)} label="crash states explored" />
-      ${night.mutants?.length > 0 && html`<${Tile} value=${`${killed}/${night.mutants.length}`} label="mutants killed" tone=${killed < night.mutants.length ? "bad" : "good"} />`}
+      ${night.mutants?.length > 0 && html`<${Tile} value=${`${killed}/${night.mutants.length}`} label="mutants killed" tone=${night.mutants.some((one) => one.compared) ? "bad" : "good"} />`}
       <${Tile} value=${`${noticed}/${canaries.length}`} label="canaries noticed" tone=${noticed < canaries.length || !canaries.length ? "bad" : "good"} />
     </div>`;
 }
@@ -32,7 +32,7 @@ function Failures() {
     id: one.id, property: one.verdict.property, class: one.verdict.class, story: one.verdict.story,
     status: one.status?.state || "open", since: one.status?.since, count: one.found?.count, seed: one.found?.seed,
   }));
-  const order = ["reopened", "new", "open", "differs", "fixed"];
+  const order = ["reopened", "new", "open", "fails otherwise", "differs", "fixed since", "fixed"];
   const sorted = [...failures].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
   return html`
     <section class="card" aria-label="failures">
@@ -44,7 +44,7 @@ function Failures() {
             <tr>
               <td><span class=${`badge ${STATUSES[one.status] || ""}`}>${one.status}</span>${one.since ? html`<br /><small class="soft">since ${one.since.slice(0, 10)}</small>` : ""}</td>
               <td>${capsuleOf(one.id) ? html`<a href=${`#/failure/${one.id}`}><b>${one.property}</b></a>` : html`<b>${one.property}</b>`}<br /><small class="soft">${one.class}</small></td>
-              <td class="story">${one.story}<br /><small class="soft mono">${one.id}${one.seed ? `, seed ${one.seed}` : ""}</small></td>
+              <td class="story">${brief(one.story)}<br /><small class="soft mono">${one.id}${one.seed ? `, seed ${one.seed}` : ""}</small></td>
               <td class="number">${one.count ? `${count(one.count)}×` : ""}</td>
             </tr>`)}</tbody>
         </table></div>`}
@@ -78,13 +78,13 @@ function Watchmen() {
       <div class="list">${canaries.map((one) => html`<span class=${`badge ${one.noticed ? "good" : "bad"}`} title=${one.reported}>${one.noticed ? "✓" : "✕"} ${one.name}</span>`)}</div>
       ${mutants.length > 0 && html`
         <p style="margin-top:10px">${plural(mutants.length - alive.length, "mutant")} killed of ${count(mutants.length)}${alive.length ? ":" : "."}</p>
-        <div class="list">${alive.map((one) => html`<span class="badge bad">${one.name}: ${one.state}</span>`)}</div>
+        <div class="list">${alive.map((one) => html`<span class=${`badge ${one.compared ? "bad" : ""}`} title=${one.compared}>${one.name}: ${one.state}</span>`)}</div>
         <details><summary>all mutants</summary><div class="scroll"><table><tbody>${mutants.map((one) => html`
-          <tr><td>${one.name}</td><td>${one.state}</td><td class="number">${plural(one.seeds ?? 0, "seed")}</td><td class="number">${span(one.cpu_seconds)}</td></tr>`)}</tbody></table></div></details>`}
+          <tr><td>${one.name}</td><td>${one.state} <small class="soft">${one.compared}</small></td><td class="number">${one.seeds === null || one.seeds === undefined ? "–" : plural(one.seeds, "seed")}</td><td class="number">${span(one.cpu_seconds)}</td></tr>`)}</tbody></table></div></details>`}
       ${explored.length > 0 && html`
         <h2 style="margin-top:14px">Explored whole</h2>
         <div class="scroll"><table><tbody>${explored.map((one) => html`
-          <tr><td>${one.name}</td><td class="number">${count(one.done)} of ${count(one.workloads)} workloads</td><td class="number">${rough(one.judged)} judged</td><td class="number">${span(one.cpu_seconds)}</td></tr>`)}</tbody></table></div>`}
+          <tr><td>${one.name}</td><td class="number">${count(one.done)} of ${count(one.workloads)} workloads</td><td class="number">${rough(Number(one.judged))} judged</td><td class="number">${span(one.cpu_seconds)}</td></tr>`)}</tbody></table></div>`}
       ${fuzz.length > 0 && html`
         <h2 style="margin-top:14px">Fuzz targets</h2>
         <div class="scroll"><table><tbody>${fuzz.map((one) => html`
@@ -103,7 +103,7 @@ function Overview() {
         <span>commit <code>${(night.commit || "").slice(0, 16)}</code></span><span>${moment(night.begun)} to ${moment(night.ended)}</span>
         <span>${span(night.wall_seconds)} of ${span(night.asked_seconds)} asked, ${span(night.cpu_seconds)} CPU</span>
         ${night.sittings > 1 && html`<span>${plural(night.sittings, "sitting")}</span>`}
-        ${night.shard && html`<span>shard ${night.shard}</span>`}
+        ${night.shard && night.shard !== "1/1" && html`<span>shard ${night.shard}</span>`}
       </div>
     </div>
     <${Tiles} />

@@ -1,5 +1,7 @@
 // What the lanes show, worked out once for a recording: what was so from which step to which.
 
+const RECOVERS = "recovers";
+
 // Spans of one thing: each time it changes, the one before is over.
 class Spans {
   constructor() {
@@ -62,7 +64,7 @@ function spansOf(recording) {
     if (step.k === "says" && step.about === "begins") spans.ops.set(step.t ?? 0, step.text, at);
     if (step.k === "says" && step.about === "recovered") spans.ops.set(step.t ?? 0, null, at);
     if (step.k === "call" && !spans.ops.open.get(step.t ?? 0)?.value && step.t !== undefined) {
-      spans.ops.set(step.t, "opens the log", at);
+      spans.ops.set(step.t, RECOVERS, at);
     }
     if (step.k === "crash") for (const task of spans.ops.open.keys()) spans.ops.set(task, null, at);
     if (step.k === "durable" && step.lsn >= (lsn.at(-1)?.lsn ?? -1)) lsn.push({ at, lsn: step.lsn });

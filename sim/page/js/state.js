@@ -9,6 +9,7 @@ const emptyState = () => ({
   ops: new Map(), // task -> what it does
   lsn: 0,
   life: 0,
+  isOpening: false, // a recovery is at work, and no client yet
 });
 
 function copyState(state) {
@@ -63,10 +64,12 @@ function applyChange(state, change, isCrash) {
 function applyStep(state, step) {
   if (step.k === "life") {
     state.life = step.n;
+    state.isOpening = true;
     state.ops.clear();
   } else if (step.k === "crash") state.ops.clear();
   else if (step.k === "durable") state.lsn = Math.max(state.lsn, step.lsn);
   else if (step.k === "says" && step.about === "begins") state.ops.set(step.t ?? 0, step.text);
+  else if (step.k === "says" && step.about === "recovered") state.isOpening = false;
   if (step.c) applyChange(state, step.c, step.k === "crash");
 }
 

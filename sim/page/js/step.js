@@ -8,12 +8,14 @@ const faultsOf = (step) => step.c?.faults || [];
 const isFailed = (step) => step.k === "call" && step.e !== undefined && !EXPECTED.has(step.e);
 const isShort = (step) => step.k === "call" && step.call === "write" && step.r !== undefined && step.r < step.l;
 
+const hasFault = (step) => faultsOf(step).length > 0 || isFailed(step) || isShort(step);
+
 // The mark above a step, if it deserves one.
 function markOf(step) {
   if (step.k === "violation") return "violation";
   if (step.k === "crash") return "crash";
   if (step.k === "repair") return "repair";
-  if (faultsOf(step).length || isFailed(step) || isShort(step)) return "fault";
+  if (hasFault(step)) return "fault";
   if (step.k === "durable" && step.lsn > 0) return "ack";
   return step.k === "switch" ? "switch" : null;
 }
@@ -34,7 +36,8 @@ function kindOf(step) {
   return READS.has(step.call) ? "read" : "write";
 }
 
-const who = (step) => (step.t === undefined || step.t === null ? "" : `client ${step.t}`);
+const hasTask = (step) => step.t !== undefined && step.t !== null;
+const whoOf = (step, state) => (hasTask(step) ? (state.isOpening ? "recovery" : `client ${step.t}`) : "");
 
 function callWords(step, state) {
   const path = pathOf(state, step.f);
@@ -77,13 +80,27 @@ function stepWords(step, state) {
   }
 }
 
+// The words of every step and who does it, made once: names change as files are renamed.
+const wordsKnown = new WeakMap();
+
+function wordsOf(recording) {
+  if (!wordsKnown.has(recording)) {
+    const words = [];
+    walk(recording, (state, step) => words.push({ text: brief(stepWords(step, state)), who: whoOf(step, state) }));
+    wordsKnown.set(recording, words);
+  }
+  return wordsKnown.get(recording);
+}
+
 // Where in the log.
 const siteOf = (recording, step) => (step.site === undefined ? "" : recording.sites[step.site]);
 
 // The next step with this mark after `from`, or before it; null where there is none.
 function findMark(recording, from, mark, direction) {
   for (let index = from + direction; index >= 0 && index < recording.steps.length; index += direction) {
-    if (markOf(recording.steps[index]) === mark) return index;
+    const step = recording.steps[index];
+    // A crash may be a fault, too.
+    if (markOf(step) === mark || (mark === "fault" && hasFault(step))) return index;
   }
   return null;
 }

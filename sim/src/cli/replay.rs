@@ -10,7 +10,7 @@ use seawall_sim::capsule::Capsule;
 use seawall_sim::checker::Class;
 use seawall_sim::disk::Fault;
 use seawall_sim::import::capsule::ImageCapsule;
-use seawall_sim::recording::{chrome_trace, record};
+use seawall_sim::recording::{chrome_trace, record_whole};
 use seawall_sim::run::run as run_scenario;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::generate;
@@ -106,7 +106,7 @@ pub(super) fn run(args: &ReplayArgs) -> ExitCode {
 
 #[allow(clippy::disallowed_methods)] // For a viewer on the real file system.
 fn write_chrome_trace(path: &Path, scenario: &Scenario) -> std::io::Result<()> {
-    let trace = chrome_trace(&record(scenario));
+    let trace = chrome_trace(&record_whole(scenario, None));
     std::fs::write(path, trace.to_string())
 }
 

@@ -41,7 +41,7 @@ fn write(args: &ReportArgs) -> Result<(PathBuf, usize), String> {
             (title, data, what.join("report.html"))
         }
         false => {
-            let capsule = read_json(what)?;
+            let capsule = read_capsule(what)?;
             let property = capsule["verdict"]["property"].as_str();
             let property = property.ok_or_else(|| format!("{} is no capsule", what.display()))?;
             let title = format!("{property}, seawall");
@@ -69,7 +69,7 @@ fn of_nights(dir: &Path) -> Result<(String, Value), String> {
     nights.sort_by_key(|night| night["night"].as_u64());
     let capsules = entries(&dir.join("failures")).into_iter();
     let capsules = capsules.filter(|path| path.extension().is_some_and(|found| found == "json"));
-    let capsules: Result<Vec<Value>, String> = capsules.map(|path| read_json(&path)).collect();
+    let capsules: Result<Vec<Value>, String> = capsules.map(|path| read_capsule(&path)).collect();
     let capsules = capsules?;
     if nights.is_empty() && capsules.is_empty() {
         return Err(format!("{} has neither nights nor failures", dir.display()));
@@ -98,10 +98,8 @@ fn plotted(night: &Value) -> Value {
 }
 
 fn is_open(failure: &Value) -> bool {
-    matches!(
-        failure["status"].as_str(),
-        Some("new" | "open" | "reopened")
-    )
+    let status = failure["status"].as_str();
+    status.is_some_and(|status| !status.starts_with("fixed"))
 }
 
 /// The table of cells is larger than all the rest, and has its own command.
@@ -118,6 +116,16 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = found.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     paths
+}
+
+/// A capsule without what the page does not show: a user's files, and the scenario as it was found.
+fn read_capsule(path: &Path) -> Result<Value, String> {
+    let mut capsule = read_json(path)?;
+    if let Some(capsule) = capsule.as_object_mut() {
+        capsule.remove("files");
+        capsule.remove("original");
+    }
+    Ok(capsule)
 }
 
 fn read_json(path: &Path) -> Result<Value, String> {

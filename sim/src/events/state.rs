@@ -210,8 +210,11 @@ fn runs(old: &File, new: &File) -> Vec<Run> {
 mod tests {
     use super::*;
 
-    fn state(files: &[(u32, &[(u64, [u32; 3])])], names: &[(&str, Binding)]) -> State {
-        let file = |sectors: &[(u64, [u32; 3])]| File {
+    /// A sector's place, and what it has.
+    type Placed = (u64, [u32; 3]);
+
+    fn state(files: &[(u32, &[Placed])], names: &[(&str, Binding)]) -> State {
+        let file = |sectors: &[Placed]| File {
             lens: (sectors.len() as u64 * 512, 0),
             sectors: sectors
                 .iter()

@@ -55,8 +55,8 @@ impl Kind {
             Kind::Switch => "one choice of the scheduler less".into(),
             Kind::Synced(what) => what.clone(),
             Kind::Crash { life, is_later } => {
-                let when = if *is_later { "later" } else { "earlier" };
-                format!("life {life} ends at a {when} change of the disk")
+                let when = if *is_later { "a later" } else { "an earlier" };
+                format!("life {life} ends at {when} change of the disk")
             }
             Kind::Without(what) => format!("without {what}"),
         }

@@ -256,7 +256,7 @@ impl Ended {
 
     /// The last line that it said.
     pub(super) fn last_line(&self) -> String {
-        let lines = self.said.lines().filter(|line| !line.trim().is_empty());
-        lines.last().unwrap_or("nothing").to_owned()
+        let mut lines = self.said.lines().filter(|line| !line.trim().is_empty());
+        lines.next_back().unwrap_or("nothing").to_owned()
     }
 }

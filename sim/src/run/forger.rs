@@ -11,6 +11,7 @@ use crate::checker::errors;
 use crate::checker::evidence::Intact;
 use crate::checker::{Property, Violation, ensure, forgery, one_truth, progress};
 use crate::choice::{Purpose, Stream};
+use crate::events::{self, Saying};
 use crate::keyholder::key;
 use crate::scenario::{Damage, Life, Probe};
 use crate::trace;
@@ -87,7 +88,9 @@ impl Runner<'_> {
             true => ring.only_encrypted(),
             false => ring,
         };
-        trace::line(|| format!("probe {probe}: {}: {}", done.path.display(), done.story));
+        events::tell(Saying::Tried, || {
+            format!("probe {probe}: {}: {}", done.path.display(), done.story)
+        });
         let intact = self.look_at_undamaged(life, &self.world.fork(self.copies(2)))?;
         let found = self.look_and_open(life, &forged, Some(ring))?;
         self.tell(probe, &intact, &found);

@@ -15,6 +15,7 @@ use super::probe::is_same;
 use crate::checker::guarantee::{self, Guarantee, Remainder};
 use crate::checker::{Property, Violation, ensure};
 use crate::disk::{Disk, Entry, Fault, FaultClass, Image, Incident};
+use crate::events::{self, Saying};
 use crate::trace;
 use crate::world::fork::layout::Segment;
 
@@ -99,7 +100,9 @@ impl Runner<'_> {
     /// Counts and tells what became of a log with something in its medium's past.
     pub(super) fn count(&mut self, class: FaultClass, remainder: Remainder) {
         self.figures.media[class as usize][remainder as usize] += 1;
-        trace::line(|| format!("after {class} the log is {remainder}"));
+        events::tell(Saying::Tried, || {
+            format!("after {class} the log is {remainder}")
+        });
         trace::mix(class as u64 * 8 + remainder as u64);
     }
 

@@ -8,6 +8,7 @@ use super::Runner;
 use crate::choice::Purpose;
 use crate::coverage::LifePhase;
 use crate::disk::{Disk, Strategy};
+use crate::events::{self, Saying};
 use crate::keyholder::Keyholder;
 use crate::model::{Model, Payload};
 use crate::scenario::{Damage, Life};
@@ -68,7 +69,9 @@ impl Runner<'_> {
         };
         let earlier = &self.past.snapshots[number as usize - 1];
         self.past.line.clone_from(&earlier.line);
-        trace::line(|| format!("the disk is again what it was after life {number}"));
+        events::tell(Saying::Tried, || {
+            format!("the disk is again what it was after life {number}")
+        });
         trace::mix(u64::from(number));
         self.world.with_disk(|disk| disk.go_back_to(&earlier.disk));
         let mut model = earlier.model.clone();

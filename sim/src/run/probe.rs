@@ -18,6 +18,7 @@ use crate::checker::{
 };
 use crate::choice::Purpose;
 use crate::disk::{Entry, Image, Mode};
+use crate::events::{self, Saying};
 use crate::figures::Verdict;
 use crate::model::Model;
 use crate::scenario::{Damage, Life, Probe};
@@ -68,7 +69,9 @@ impl Runner<'_> {
         let Some(done) = done else {
             return Ok(());
         };
-        trace::line(|| format!("probe {probe}: {}: {}", done.path.display(), done.story));
+        events::tell(Saying::Tried, || {
+            format!("probe {probe}: {}: {}", done.path.display(), done.story)
+        });
         let keys = self.session.keys.borrow().ring();
         let intact = self.look_at_undamaged(life, &self.world.fork(stream(2)))?;
         let before = damaged.with_disk(|disk| disk.image());
@@ -137,7 +140,7 @@ impl Runner<'_> {
         let verdict = verdict(intact, found);
         self.figures.verdicts[verdict as usize] += 1;
         trace::mix(verdict as u64);
-        trace::line(|| match found {
+        events::tell(Saying::Tried, || match found {
             Err(error) => format!("the damaged fork did not open: {}", errors::tell(error)),
             Ok(shown) => match &shown.found.readings.eager {
                 Err(error) => format!("the damaged fork: {}", errors::tell(error)),
