@@ -13,6 +13,26 @@
 //!
 //! After a run that did not finish, locks that a frozen task held stay held: whatever the tasks
 //! shared belongs to the dead world and is to be dropped, not used.
+//!
+//! ```
+//! use seawall::env::sync::Mutex;
+//! use seawall_sim::choice::{Choices, Purpose};
+//! use seawall_sim::sched::Scheduler;
+//! use seawall_sim::sched::plan::Plan;
+//! use seawall_sim::sched::policy::PolicyKind;
+//!
+//! // Two tasks that read, and then write what they have read and one more: some schedules lose one.
+//! let lost = (0..100).find(|&seed| {
+//!     let count = Mutex::new(0);
+//!     let plan = Plan::new(PolicyKind::Random, Choices::new(seed).stream(Purpose::Schedule, 0));
+//!     Scheduler::of_this_thread().run(2, plan, &|_| {
+//!         let read = *count.lock();
+//!         *count.lock() = read + 1;
+//!     });
+//!     *count.lock() < 2
+//! });
+//! assert!(lost.is_some());
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -31,7 +51,7 @@ use set::{TASKS_MAX, TaskSet};
 pub mod clock;
 mod hook;
 pub mod outcome;
-mod panics;
+pub(crate) mod panics;
 pub mod pct;
 pub mod pending;
 pub mod plan;

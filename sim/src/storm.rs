@@ -4,8 +4,9 @@
 //! A run is a closure over a [`Sky`]. What it keeps in its own variables is what the callers of your
 //! code remember: that outlives power cuts, as callers do. What [`Life`] runs, recovery with
 //! [`Life::alone`] and clients with [`Life::tasks`], can stop at any call to the disk, and nothing of
-//! it runs any further. Every life but the last ends in a power cut or a kill, somewhere. The last one
-//! is calm: there the judge has the last word.
+//! it runs any further: so what it shares with the body, such as a `RefCell`, is not to be held across
+//! a call. Every life but the last ends in a power cut or a kill, somewhere. The last one is calm:
+//! there the judge has the last word. What the body does outside of both is not cut.
 //!
 //! All choices come from a seed, and can be put onto a tape: which steps a client takes, who runs
 //! next, which call a life ends at, what of the disk survives. So a run that fails can be made
@@ -92,6 +93,8 @@ pub struct Sky {
     /// Whether the steps are on the tape: what is not there is not done.
     is_structured: bool,
     has_begun: Cell<bool>,
+    /// Whether the life was cut off: nothing of it runs any further.
+    is_cut: Cell<bool>,
     figures: Cell<Figures>,
 }
 
@@ -179,6 +182,7 @@ impl Sky {
             choices,
             is_structured,
             has_begun: Cell::new(false),
+            is_cut: Cell::new(false),
             figures: Cell::default(),
         }
     }
@@ -223,6 +227,7 @@ impl Sky {
             parts: Cell::new(0),
         });
         self.vfs.set_dead(false);
+        self.is_cut.set(false);
         match ended {
             Err(error) if !matches!(error.downcast_ref(), Some(Stop::Cut)) => return Err(error),
             _ => {}
@@ -271,6 +276,9 @@ impl Sky {
 
     /// Runs tasks. Where they don't all come to their end, nothing does any more.
     fn schedule(&self, number: u64, tasks: usize, body: &dyn Fn(usize)) -> Result<(), Stop> {
+        if self.is_cut.get() {
+            return Err(Stop::Cut);
+        }
         let stream = self.choices.stream(Purpose::Schedule, number);
         let policy = match self.choices.is_on_tape(Purpose::Schedule, number) {
             true => PolicyKind::Random,
@@ -286,8 +294,9 @@ impl Sky {
         if outcome == Outcome::Finished {
             return Ok(());
         }
-        // Whoever goes on now is a destructor.
+        // Whoever goes on now is a destructor, or has not understood.
         self.vfs.set_dead(true);
+        self.is_cut.set(true);
         match outcome {
             Outcome::Cut => {
                 self.count(|figures| figures.cuts += 1);

@@ -156,10 +156,26 @@ fn panics_of_clients_and_of_judges_are_failures() {
     );
     let of_a_judge = Storm::new(file!(), |_| panic!("nobody is there"));
     let violation = of_a_judge.trial(Seed(1)).run(false).violation;
-    assert_eq!(
-        violation.map(|violation| violation.property),
-        Some(Property::Panic)
-    );
+    let violation = violation.expect("it fails");
+    assert_eq!(violation.property, Property::Panic);
+    assert!(violation.story.contains("nobody is there at"));
+}
+
+#[test]
+fn who_does_not_hear_that_a_life_is_over_does_nothing_any_more() {
+    let storm = Storm::new(file!(), |sky| {
+        sky.lives(4, |life| {
+            let make = |number: u64| {
+                let path = format!("/{number}");
+                life.vfs().open(Path::new(&path), NEW).map(drop)
+            };
+            let is_cut = life.alone(|| make(2 * life.number())).is_err();
+            let goes_on = life.alone(|| make(2 * life.number() + 1)).is_ok();
+            assert!(!(is_cut && goes_on), "a dead life goes on");
+            Ok(())
+        })
+    });
+    assert!(storm.find(Seed(1), 500).is_none());
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! One run of a storm: its seed, and the choices that are not left to it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, Figures, LIFE_SHIFT, Sky, Stop, Storm, Verdict};
@@ -13,6 +11,7 @@ use crate::events::{self, Event};
 use crate::explain::{Ending as Change, Explainer, Explanation, describe, explain_with};
 use crate::run::Wants;
 use crate::sched::outcome::Outcome;
+use crate::sched::panics::judged;
 use crate::seed::Seed;
 use crate::shrink::shrink_tape;
 use crate::site::Program;
@@ -161,14 +160,10 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
         };
         let sky = Sky::new(&self.storm.knobs, choices, !self.tape.is_empty());
         sky.gate.repair(wants.repair);
-        let ended = catch_unwind(AssertUnwindSafe(|| (self.storm.body)(&sky)));
-        let violation = match ended {
+        let violation = match judged(|| (self.storm.body)(&sky)) {
             Ok(Ok(())) => None,
             Ok(Err(error)) => violation_of(&*error),
-            Err(_) => Some(Violation::new(
-                Property::Panic,
-                "the body panicked; its message is above",
-            )),
+            Err(message) => Some(Violation::new(Property::Panic, message)),
         };
         let report = Report {
             violation,
