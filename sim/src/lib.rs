@@ -1,4 +1,5 @@
 //! The deterministic simulator that proves the seawall log.
+pub mod budget;
 pub mod campaign;
 pub mod canaries;
 pub mod capsule;
