@@ -9,7 +9,7 @@
 //! runs it again. What is wrong in the environment fails as well (`budget.rs` has the texts).
 //! *Not verified:* anything that a longer campaign would not find, too: this is the door to one.
 
-#![allow(clippy::disallowed_methods)] // Scenario files are on the real file system, time is real.
+#![allow(clippy::disallowed_methods)] // Scenario files and time are real.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,7 +33,6 @@ fn campaign(budget: Budget) -> Campaign {
         (cases, _) => cases,
     };
     Campaign {
-        seed: budget.seed.unwrap_or(Seed(1)),
         seeds,
         time: budget.time,
         jobs: jobs_or_all(budget.jobs),
@@ -41,28 +40,22 @@ fn campaign(budget: Budget) -> Campaign {
             profile: budget.profile,
             ..Setting::default()
         },
-        guided: false,
-        twice: false,
-        lie: None,
-        mute: None,
-        coverage: false,
-        without_crashes: false,
+        ..Campaign::of(budget.seed.unwrap_or(Seed(1)))
     }
 }
 
 /// Runs the campaign. A failure is saved below `root`; the error tells of it, with the command
 /// that runs it again as its last line.
-fn hold(campaign: &Campaign, root: &Path) -> Result<String, String> {
+fn hold(campaign: Campaign, root: &Path) -> Result<String, String> {
     let start = Instant::now();
-    let summary = campaign.run(|_| {});
     let outcome = Outcome {
+        summary: campaign.run(|_| {}),
         campaign,
-        summary: &summary,
         cpu: cpu_time(),
         wall: start.elapsed(),
     };
     let told = format!("{}seed {}", outcome.text(), campaign.seed);
-    match (outcome.exit_code(), &summary.failure) {
+    match (outcome.exit_code(), outcome.summary.failure()) {
         (0, _) => Ok(told),
         (_, Some(failure)) => Err(save_and_tell_below(root, failure)
             .unwrap_or_else(|error| format!("{}\n{error}", failure.scenario.print()))),
@@ -84,7 +77,7 @@ fn a_budget_of_seeds_keeps_the_contract() {
     let budget = Budget::of_environment().unwrap_or_else(|wrong| panic!("{wrong}"));
     let campaign = campaign(budget);
     println!("seed {}", campaign.seed);
-    match hold(&campaign, &root) {
+    match hold(campaign, &root) {
         Ok(told) => println!("{told}"),
         Err(story) => panic!("{story}"),
     }
@@ -97,7 +90,7 @@ fn a_failure_is_saved_and_its_last_line_runs_it_again() {
         lie: Some(Lie::FileSync),
         ..campaign(Budget::default())
     };
-    let story = hold(&lying, root.path()).expect_err("a lie shows");
+    let story = hold(lying, root.path()).expect_err("a lie shows");
     let (_, command) = story.rsplit_once('\n').expect("more than a line");
     let path = command.strip_prefix("cargo sim replay ");
     let file = root.path().join(path.expect("a command"));
@@ -116,6 +109,6 @@ fn too_little_to_test_anything_fails() {
         time: Some(Duration::ZERO),
         ..Budget::default()
     };
-    let story = hold(&campaign(budget), Path::new("")).expect_err("nothing ran");
+    let story = hold(campaign(budget), Path::new("")).expect_err("nothing ran");
     assert!(story.starts_with("exit code 124"), "{story}");
 }
