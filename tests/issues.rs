@@ -77,7 +77,8 @@ fn failure(id: u64, status: &str) -> Value {
     json!({
         "id": format!("{id:016x}"), "property": "acknowledged", "class": "durability",
         "story": format!("record {id} is `gone`, says @nobody; fixes #1"), "status": status,
-        "since": "beef", "count": 12, "seed": "0x1f", "capsule": format!("failures/{id:016x}.json"),
+        "since": "beef", "count": 12, "command": format!("cargo sim replay failures/{id:016x}.json"),
+        "capsule": format!("failures/{id:016x}.json"),
     })
 }
 
@@ -108,11 +109,9 @@ fn a_new_failure_gets_an_issue_that_tells_it() {
     let body = issue["body"].as_str().unwrap();
     for part in [
         "<!-- seawall-failure:0000000000000007 -->",
-        "12 seeds, the first of them `0x1f`",
+        "Met 12 times (night 1, commit `c0ffee1`)",
         "~~~~text\nrecord 7 is `gone`, says @nobody; fixes #1\n~~~~",
-        "night 1, commit `c0ffee1`",
         "$ cargo sim replay failures/0000000000000007.json\n",
-        "$ cargo sim explain failures/0000000000000007.json\n",
         "~~~~toml\nseed = 31\n[disk]\n~~~~",
     ] {
         assert!(body.contains(part), "{part}\n---\n{body}");
@@ -136,7 +135,7 @@ fn a_repeated_failure_is_told_once_a_night() {
     let [one, other] = comments(&issues[0])[..] else {
         panic!("{issues:?}");
     };
-    assert!(one.starts_with("Again: 12 seeds (night 12,"), "{one}");
+    assert!(one.starts_with("Met 12 times (night 12,"), "{one}");
     assert!(other.contains("<!-- seawall-night:13 -->"), "{other}");
     tracker.night(1, &[failure(7, "open")]);
     assert_eq!(comments(&tracker.issues()[0]).len(), 2);
@@ -149,7 +148,10 @@ fn a_fixed_failure_is_closed_and_comes_back_in_the_same_issue() {
     };
     tracker.night(1, &[failure(7, "new"), failure(8, "new")]);
     for _ in 0..2 {
-        tracker.night(2, &[failure(7, "fixed"), failure(8, "differs")]);
+        tracker.night(
+            2,
+            &[failure(7, "fixed since"), failure(8, "fails otherwise")],
+        );
         let issues = tracker.issues();
         assert_eq!(issues[0]["state"], "CLOSED");
         let [told] = comments(&issues[0])[..] else {
@@ -169,7 +171,7 @@ fn a_fixed_failure_is_closed_and_comes_back_in_the_same_issue() {
     assert_eq!(issues.len(), 2);
     assert_eq!(issues[0]["state"], "OPEN");
     assert_eq!(comments(&issues[0]).len(), 2);
-    assert!(comments(&issues[0])[1].starts_with("It is back: 12 seeds"));
+    assert!(comments(&issues[0])[1].starts_with("It is back. Met 12 times"));
 }
 
 #[test]
@@ -177,9 +179,25 @@ fn a_failure_that_was_fixed_before_it_had_an_issue_gets_none() {
     let Some(tracker) = Tracker::new() else {
         return;
     };
-    tracker.night(1, &[failure(7, "fixed")]);
+    tracker.night(1, &[failure(7, "fixed since")]);
     tracker.night(2, &[]);
     assert!(tracker.issues().is_empty());
+}
+
+#[test]
+fn what_has_no_scenario_has_an_issue_with_its_command() {
+    let Some(tracker) = Tracker::new() else {
+        return;
+    };
+    let mut bare = failure(7, "new");
+    bare["capsule"] = Value::Null;
+    bare["command"] = "cargo sim mutants n01".into();
+    bare["count"] = 1.into();
+    tracker.night(1, &[bare]);
+    let issues = tracker.issues();
+    let body = issues[0]["body"].as_str().unwrap();
+    assert!(body.contains("$ cargo sim mutants n01\n"), "{body}");
+    assert!(body.contains("Met once ("), "{body}");
 }
 
 #[test]
