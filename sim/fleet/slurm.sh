@@ -27,6 +27,6 @@ fi
 # Once, before all shards need it at the same time.
 cargo build --release -p seawall-sim
 array=$(sbatch --parsable --export=ALL --array="1-$shards" "${@:4}" "$0" "${@:1:3}")
-# After any end: a shard that was lost takes only its own part of the night with it.
+# After any end: a shard that was cut off counts as far as it came.
 merge=$(sbatch --parsable --export=ALL --output="seawall-night-%A-merge.log" --dependency="afterany:$array" "$0" "${@:1:3}")
 echo "night $NIGHT: shards are job $array, the merge is job $merge"
