@@ -77,7 +77,10 @@
 //! | [`campaign`], [`guided`], [`fuzzing`], [`exhaust`], [`explore`], [`sweep`] | many runs: by chance, by what is new, by a fuzzer, all schedules, all crashes, all damage | yes |
 //! | [`mutants`], [`canaries`], [`syncs`], [`coverage`] | whether the simulator would notice | yes |
 //! | [`import`] | a user's damaged directory: did a crash do this? | yes |
-//! | [`capsule`], [`report`], [`results`] | what is told, and kept | yes |
+//! | [`recording`], [`capsule`], [`page`], [`report`] | a run as a film, a failure in a file, what people look at | yes |
+//! | [`nightly`], [`shard`], [`results`], [`budget`] | hours, machines, and what adds up over them | yes |
+
+pub mod budget;
 pub mod campaign;
 pub mod canaries;
 pub mod capsule;

@@ -5,7 +5,8 @@
 //! meaning: the simulator's own shrinker does it, and leaves a file for `cargo sim replay`.
 //!
 //! *Verified:* drawn scenarios keep the contract; with a disk that lies the property fails, and the file
-//! that it names fails in the same way, and is smaller. `PROPTEST_CASES` says how many are drawn.
+//! that it names fails in the same way, and is smaller. `SIM_CASES`, or else proptest's own
+//! `PROPTEST_CASES`, says how many are drawn.
 //! *Not verified:* more than a campaign of so many seeds does; it is a way in for those who write
 //! properties.
 
@@ -17,6 +18,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRunner};
 
+use seawall_sim::budget::Budget;
 use seawall_sim::choice::{Purpose, TrackId};
 use seawall_sim::disk::Lie;
 use seawall_sim::report::failure::{FAILURES_DIR, save, shrunk_path};
@@ -49,7 +51,10 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
 
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig::default();
-    if std::env::var_os("PROPTEST_CASES").is_none() {
+    let budget = Budget::of_environment().unwrap_or_else(|wrong| panic!("{wrong}"));
+    if let Some(cases) = budget.cases {
+        config.cases = u32::try_from(cases).unwrap_or(u32::MAX);
+    } else if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
     }
     // The scenario is what is kept.

@@ -32,17 +32,25 @@ pub fn save(path: &Path, scenario: &Scenario) -> io::Result<()> {
     std::fs::write(path, scenario.print())
 }
 
-/// Saves scenario and trace, and tells the story.
+/// Saves scenario and trace below the current directory, and tells the story.
 ///
 /// # Errors
 /// When the files can't be written.
 pub fn save_and_tell(failure: &Failure) -> io::Result<String> {
+    save_and_tell_below(Path::new(""), failure)
+}
+
+/// The same below `root`: the story's commands are for somebody who stands there, and tests don't.
+///
+/// # Errors
+/// When the files can't be written.
+pub fn save_and_tell_below(root: &Path, failure: &Failure) -> io::Result<String> {
     let dir = Path::new(FAILURES_DIR);
     let path = |ending: &str| -> PathBuf { dir.join(format!("{}.{ending}", failure.seed)) };
-    save(&path("toml"), &failure.scenario)?;
+    save(&root.join(path("toml")), &failure.scenario)?;
     let trace = run(&failure.scenario, true).trace;
     let lines = &trace.lines;
-    std::fs::write(path("trace"), lines.join("\n") + "\n")?;
+    std::fs::write(root.join(path("trace")), lines.join("\n") + "\n")?;
     let shown = &lines[lines.len().saturating_sub(LINES_SHOWN)..];
     let violation = &failure.violation;
     Ok(format!(
