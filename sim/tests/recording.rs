@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use seawall_sim::disk::CallKind;
 use seawall_sim::events::state::State;
-use seawall_sim::recording::{BYTES_MAX, Recording, What, chrome_trace, record};
+use seawall_sim::recording::{BYTES_MAX, Recording, What, chrome_trace, record, record_whole};
 use seawall_sim::run::run;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::scenario::generate::{Setting, generate};
@@ -28,7 +28,7 @@ fn json_bytes(recording: &Recording) -> usize {
 
 #[test]
 fn to_be_recorded_changes_nothing() {
-    for seed in 0..60 {
+    for seed in 0..30 {
         let scenario = scenario(seed);
         let recording = record(&scenario);
         let trace = format!("{:016x}", run(&scenario, false).trace.hash);
@@ -44,7 +44,11 @@ fn to_be_recorded_changes_nothing() {
 fn what_happened_is_told_step_by_step() {
     let (mut faults, mut lost, mut torn, mut switches) = (0, 0, 0, 0);
     let mut kinds = BTreeSet::new();
-    for seed in 0..300 {
+    let is_all = |seen: [usize; 4]| seen.iter().all(|&number| number > 0);
+    for seed in 0..1000 {
+        if is_all([faults, lost, torn, switches]) {
+            break;
+        }
         for step in record(&scenario(seed)).steps {
             kinds.insert(match step.what {
                 What::Life { .. } => "life",
@@ -56,7 +60,7 @@ fn what_happened_is_told_step_by_step() {
                 What::Repair => "repair",
                 What::Violation { .. } => "violation",
             });
-            switches += u32::from(matches!(step.what, What::Switch { .. }));
+            switches += usize::from(matches!(step.what, What::Switch { .. }));
             let Some(change) = step.change else {
                 continue;
             };
@@ -71,10 +75,8 @@ fn what_happened_is_told_step_by_step() {
     }
     let expected = ["call", "crash", "durable", "life", "says", "switch"];
     assert!(kinds.iter().eq(expected.iter()), "{kinds:?}");
-    assert!(
-        faults > 0 && lost > 0 && torn > 0 && switches > 0,
-        "{faults} {lost} {torn} {switches}"
-    );
+    let seen = [faults, lost, torn, switches];
+    assert!(is_all(seen), "{seen:?}");
 }
 
 #[test]
@@ -112,32 +114,29 @@ fn what_a_sync_has_covered_is_the_same_on_both_sides() {
 
 #[test]
 fn a_long_run_says_what_is_left_out_and_begins_with_the_state_after_it() {
-    let mut has_cut = false;
-    for seed in 0..120 {
+    for seed in 0..500 {
         let recording = record(&scenario(seed));
         assert!(json_bytes(&recording) < 2 * BYTES_MAX);
         let Some(base) = &recording.base else {
             assert_eq!(recording.left_out, 0);
             continue;
         };
-        has_cut = true;
-        assert!(recording.left_out > 0 && base.life > 0);
-        // Every file that is changed further is known, or new, or its changes make no sense.
+        let whole = record_whole(&scenario(seed), None);
+        let (before, rest) = whole.steps.split_at(recording.left_out);
+        assert_eq!(rest, recording.steps);
+        let mut expected = State::default();
+        let changes = before.iter().filter_map(|step| step.change.as_ref());
+        changes.for_each(|change| expected.apply(change));
         let mut state = State::default();
         state.apply(&base.change);
-        let names = state
-            .names
-            .values()
-            .flat_map(|binding| [binding.0, binding.1]);
-        for ino in names.flatten() {
-            let is_dir = state.names.keys().any(|(dir, _)| *dir == ino);
-            assert!(
-                is_dir || state.files.contains_key(&ino),
-                "seed {seed}: {ino}"
-            );
-        }
+        assert_eq!(state, expected);
+        let lives = before
+            .iter()
+            .filter(|step| matches!(step.what, What::Life { .. }));
+        assert_eq!(lives.count() as u64, base.life);
+        return;
     }
-    assert!(has_cut, "no run was long enough");
+    panic!("no run was long enough");
 }
 
 #[test]

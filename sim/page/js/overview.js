@@ -1,5 +1,6 @@
 // The latest night at a glance, and all nights before it.
 const isOpen = (failure) => !failure.status.startsWith("fixed");
+const isFresh = (failure) => ["new", "open"].includes(failure.status);
 
 function Tile({ value, label, tone }) {
   return html`<div class=${`tile ${tone || ""}`}><b>${value}</b><span>${label}</span></div>`;
@@ -42,7 +43,7 @@ function Failures() {
           <thead><tr><th scope="col">status</th><th scope="col">property</th><th scope="col">what is wrong</th><th scope="col" class="number">found</th></tr></thead>
           <tbody>${sorted.map((one) => html`
             <tr>
-              <td><span class=${`badge ${STATUSES[one.status] || ""}`}>${one.status}</span>${one.since ? html`<br /><small class="soft">since ${one.since.slice(0, 10)}</small>` : ""}</td>
+              <td><span class=${`badge ${STATUSES[one.status] || ""}`}>${one.status}</span>${one.since && !isFresh(one) ? html`<br /><small class="soft">since ${one.since.slice(0, 10)}</small>` : ""}</td>
               <td>${capsuleOf(one.id) ? html`<a href=${`#/failure/${one.id}`}><b>${one.property}</b></a>` : html`<b>${one.property}</b>`}<br /><small class="soft">${one.class}</small></td>
               <td class="story">${brief(one.story)}<br /><small class="soft mono">${one.id}${one.seed ? `, seed ${one.seed}` : ""}</small></td>
               <td class="number">${one.count ? `${count(one.count)}×` : ""}</td>
