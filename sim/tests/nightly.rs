@@ -15,9 +15,11 @@
 )]
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use seawall_sim::campaign::{Campaign, Failure};
 use seawall_sim::capsule::{Again, Capsule, Found, State};
@@ -163,6 +165,51 @@ fn the_shards_of_a_night_make_one_night() {
     let of = |dir: &Path| summary(dir, 7).total.unwrap()["seeds"].as_u64().unwrap();
     assert_eq!(of(&whole), of(&parts[0]) + of(&parts[1]));
     assert_eq!(summary(&whole, 7).shard, "1/1");
+    what_one_shard_meets_is_not_fixed(root.path(), &parts);
+}
+
+/// One of two shards has only seen a failure pass, the other one has met it.
+fn what_one_shard_meets_is_not_fixed(root: &Path, parts: &[PathBuf; 2]) {
+    let (_, mut capsule) = failure();
+    let file = format!("failures/{}.json", capsule.id);
+    let shards = [
+        ("fixed since", 0, State::Fixed),
+        ("reopened", 3, State::Open),
+    ];
+    for (part, (status, count, state)) in parts.iter().zip(shards) {
+        capsule.status.state = state;
+        capsule.also.insert(status.into());
+        capsule.save(&part.join(&file)).unwrap();
+        let path = part.join("nights/0007/night.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut night: Value = serde_json::from_str(&text).unwrap();
+        let verdict = &capsule.verdict;
+        night["failures"] = json!([{
+            "id": capsule.id, "property": verdict.property, "class": verdict.class,
+            "exit_code": verdict.exit_code, "story": verdict.story, "status": status,
+            "since": "two", "count": count, "command": capsule.command, "capsule": file,
+        }]);
+        std::fs::write(&path, night.to_string()).unwrap();
+    }
+    for (name, order) in [("one", [0, 1]), ("other", [1, 0])] {
+        let whole = root.join(name);
+        let (code, said) = run(sim()
+            .arg("merge")
+            .args(order.map(|part: usize| &parts[part]))
+            .arg("--out")
+            .arg(&whole));
+        assert_eq!(code, Some(10), "{said}");
+        let summary = summary(&whole, 7);
+        let [met] = &summary.failures[..] else {
+            panic!("{:?}", summary.failures);
+        };
+        assert_eq!((met.status.as_str(), met.count), ("reopened", 3));
+        let merged = Capsule::load(&whole.join(&file)).unwrap();
+        assert_eq!(merged.status.state, State::Open);
+        assert!(merged.also.contains("fixed since") && merged.also.contains("reopened"));
+        let skipped = BTreeSet::from_iter(&summary.skipped);
+        assert_eq!(skipped.len(), summary.skipped.len(), "{skipped:?}");
+    }
 }
 
 /// A failure of a disk that lies, and its capsule.

@@ -2,13 +2,14 @@
 
 #![allow(clippy::disallowed_methods)] // Nights are kept on the real file system.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::directory::{Directory, State};
+use super::directory::{self, Directory};
 use super::record::{Came, Night};
 use super::summary::Summary;
 use super::within;
+use crate::capsule::{Capsule, State};
 use crate::shard::Shard;
 
 /// Adds the last nights of `parts` up into `into`, which may have earlier ones.
@@ -19,6 +20,7 @@ pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
     let directory = Directory::lock(into)?;
     let mut state = directory.state()?;
     let mut seen = BTreeSet::new();
+    let mut capsules = BTreeMap::new();
     let mut whole: Option<Night> = None;
     for path in parts {
         let part = Directory::lock(path)?;
@@ -37,7 +39,7 @@ pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
         }
         add_state(&mut state, part.state()?);
         for capsule in part.capsules()? {
-            directory.save_capsule(&capsule)?;
+            add_capsule(&mut capsules, capsule);
         }
         let moved = copy_results(&part, &directory, night)?;
         whole = Some(match whole {
@@ -52,12 +54,27 @@ pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
         return Err(format!("of {of} shards there are only {}", here.join(", ")));
     }
     whole.shard = Shard::WHOLE;
+    for capsule in capsules.values() {
+        directory.save_capsule(capsule)?;
+    }
     directory.save_state(&state)?;
     directory.save_night(&whole)?;
     directory.tell(&whole, &state)
 }
 
-fn add_state(state: &mut State, other: State) {
+/// Adds what a shard knows of a failure. It is fixed only where no shard has met it.
+fn add_capsule(capsules: &mut BTreeMap<String, Capsule>, mut capsule: Capsule) {
+    if let Some(known) = capsules.remove(&capsule.id) {
+        let also: Vec<String> = known.also.union(&capsule.also).cloned().collect();
+        if known.status.state != State::Fixed {
+            capsule = known;
+        }
+        capsule.also.extend(also);
+    }
+    capsules.insert(capsule.id.clone(), capsule);
+}
+
+fn add_state(state: &mut directory::State, other: directory::State) {
     state.features.join(&other.features);
     for (name, learned) in other.arms {
         let known = state.arms.entry(name).or_default();
@@ -105,12 +122,22 @@ fn add(mut whole: Night, part: Night) -> Result<Night, String> {
     whole.given += part.given;
     whole.canaries.extend(part.canaries);
     whole.slices.extend(part.slices);
-    whole.skipped.extend(part.skipped);
-    whole.skipped.dedup();
+    for line in part.skipped {
+        if !whole.skipped.contains(&line) {
+            whole.skipped.push(line);
+        }
+    }
     for met in part.failures {
         match whole.failures.iter_mut().find(|known| known.id == met.id) {
             None => whole.failures.push(met),
-            Some(known) => known.count += met.count,
+            Some(known) => {
+                let count = known.count + met.count;
+                // One shard has met what another has only seen pass.
+                if met.is_failure() && !known.is_failure() {
+                    *known = met;
+                }
+                known.count = count;
+            }
         }
     }
     Ok(whole)
