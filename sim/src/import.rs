@@ -228,6 +228,10 @@ fn judge(image: &FieldImage, seen: &Seen) -> Findings {
     }
     damage.extend(reasons::rot_in_the_tail(&scene, seen));
     let contents = contents_of(&scene, seen);
+    if contents.segments == 0 && damage.iter().any(|one| one.kind != Kind::Legacy) {
+        // Without segments beside them, legacy files are in nobody's way.
+        damage.retain(|one| one.kind != Kind::Legacy);
+    }
     let recovery = recovery_of(seen);
     let class = classify(&damage, &contents, seen);
     if class == FieldClass::Legacy && seen.opened.is_ok() {

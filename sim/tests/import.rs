@@ -443,6 +443,18 @@ fn a_legacy_log_is_one() {
 }
 
 #[test]
+fn a_damaged_legacy_log_is_damaged() {
+    let dir = TempDir::new().expect("a directory");
+    for (name, bytes) in fixtures::files_of("segmented-mid-corruption") {
+        std::fs::write(dir.path().join(name), bytes).expect("writes");
+    }
+    let found = findings(dir.path(), None);
+    expect(&found, FieldClass::Damage, 10, "that format appends only");
+    assert_eq!((found.damage.len(), found.damage[0].offset), (1, 82));
+    assert!(matches!(found.recovery, Recovery::Refuses(_)));
+}
+
+#[test]
 fn what_holds_no_log_is_none() {
     let dir = TempDir::new().expect("a directory");
     std::fs::write(dir.path().join("photos.tar"), CANARY).expect("writes");

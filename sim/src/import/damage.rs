@@ -198,6 +198,10 @@ impl Damage {
             return damage;
         }
         let Some(its) = its else {
+            if file.ends_with(".seg") {
+                damage.evidence = LEGACY_APPENDS.into();
+                return damage;
+            }
             damage.looks = look_of_header(scene.bytes_of(file));
             damage.evidence = HEADER_SYNCED.into();
             return damage;
@@ -219,6 +223,8 @@ impl Damage {
     }
 }
 
+const LEGACY_APPENDS: &str =
+    "whole records follow it, and that format appends only: a crash tears nothing but the end";
 const HEADER_SYNCED: &str = "a segment gets its name only after its header was synced, so no crash leaves a name without one";
 
 /// What stands at an offset where a frame should.
