@@ -81,13 +81,14 @@ impl Plan {
         let mut state = directory.state()?;
         let (mut night, is_new) = directory.begin(self)?;
         tell(Step::Begins(&night, night.slices.len()));
-        if is_new {
-            failures::run_again(&directory, &mut night, tell)?;
-            directory.save_night(&night)?;
-        }
         let length = (self.time / SLICES).clamp(SLICE_MIN, SLICE_MAX);
-        let runner = Runner::new(self, &directory, night.number, length)?;
+        let mut runner = Runner::new(self, &directory, night.number, length)?;
         let sitting = Instant::now();
+        match is_new {
+            true => failures::run_again(&directory, &runner, &mut night, tell)?,
+            false => failures::look_into(&directory, &mut night, runner.dir(), tell)?,
+        }
+        directory.save_night(&night)?;
         let before = Duration::from_secs_f64(night.wall_seconds);
         if night.canaries.is_empty() {
             night.canaries = canaries::run(&runner, &night)?;
@@ -103,10 +104,10 @@ impl Plan {
             tell(Step::Line(line.clone()));
         }
         night.skipped = skipped;
-        while before + sitting.elapsed() < self.time {
-            let Some(arm) = arms.next(&night, &state) else {
-                break;
-            };
+        while let left = self.time.saturating_sub(before + sitting.elapsed())
+            && let Some(arm) = arms.next(&night, &state, left).filter(|_| !left.is_zero())
+        {
+            runner.length = length.min(left.max(SLICE_MIN));
             let piece = state.give(arm);
             night.given += 1;
             night.wall_seconds = (before + sitting.elapsed()).as_secs_f64();
@@ -114,12 +115,14 @@ impl Plan {
             directory.save_state(&state)?;
             directory.save_night(&night)?;
             let mut ran = runner.run(arm, piece, night.given)?;
-            failures::look_into(&directory, &mut night, &ran, tell)?;
             state.learn(&mut ran);
             night.wall_seconds = (before + sitting.elapsed()).as_secs_f64();
             night.ended = directory::now();
             tell(Step::Slice(&ran.slice, before + sitting.elapsed()));
             night.slices.push(ran.slice);
+            // Kept before it is looked into, which may take minutes.
+            directory.save_night(&night)?;
+            failures::look_into(&directory, &mut night, runner.dir(), tell)?;
         }
         night.wall_seconds = (before + sitting.elapsed()).as_secs_f64();
         night.is_over = true;

@@ -5,7 +5,7 @@
 //! What is counted of the work adds up to what one machine would have counted; what depends on which
 //! thread did which piece (how many recoveries an exploration really ran) adds up to what was done.
 
-#![allow(clippy::disallowed_methods)] // Results are on the real file system.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Results are on the real file system.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -158,8 +158,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(dir) = dir {
         std::fs::create_dir_all(dir)?;
     }
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(format!(".{}.new", std::process::id()));
     std::fs::write(&new, bytes)?;
+    std::fs::File::open(&new)?.sync_all()?;
     std::fs::rename(new, path)
 }
 

@@ -23,6 +23,7 @@ mod size;
 mod structure;
 
 pub use fingerprint::Fingerprint;
+pub(crate) use fingerprint::skeleton;
 pub use size::Size;
 
 use portions::take_away;

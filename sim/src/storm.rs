@@ -413,6 +413,10 @@ impl Life<'_> {
     fn next_part(&self) -> u64 {
         let part = self.parts.get() + 1;
         self.parts.set(part);
+        assert!(
+            part < 1 << (LIFE_SHIFT - PART_SHIFT),
+            "too many parts of a life"
+        );
         (self.number << LIFE_SHIFT) | (part << PART_SHIFT)
     }
 }
@@ -429,7 +433,10 @@ impl Task<'_> {
         let count = if self.life.is_last { 0 } else { count };
         (0..count).filter_map(|_| {
             self.steps.set(self.steps.get() + 1);
-            let number = self.part | ((self.index as u64 + 1) << TASK_SHIFT) | self.steps.get();
+            // Beyond that two steps would share their choices.
+            let (task, step) = (self.index as u64 + 1, self.steps.get());
+            assert!(task < 1 << (PART_SHIFT - TASK_SHIFT) && step < 1 << TASK_SHIFT);
+            let number = self.part | (task << TASK_SHIFT) | step;
             let stream = self.life.sky.stream_if_taken(number, (3, 4))?;
             self.life.sky.count(|figures| figures.steps += 1);
             events::tell(Saying::Begins, || {

@@ -166,7 +166,7 @@ fn save(
     capsule: Result<ImageCapsule, SaysOtherwise>,
     is_encrypted: bool,
 ) -> Result<(), String> {
-    let capsule = match capsule {
+    let mut capsule = match capsule {
         Ok(capsule) => capsule,
         Err(SaysOtherwise { redacted }) => {
             say!(
@@ -178,6 +178,7 @@ fn save(
     };
     let name = || Path::new(FAILURES_DIR).join(format!("{}.json", capsule.id));
     let path = args.output.clone().unwrap_or_else(name);
+    capsule.command = format!("cargo sim replay {}", path.display());
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());

@@ -4,6 +4,8 @@
 //! lately, up to four times what one has that finds nothing. Next is who has had the least of what is
 //! due to it. So nothing starves, and each is met in every night that is long enough.
 
+use std::time::Duration;
+
 use super::directory::State;
 use super::record::{Family, Night};
 use super::slice::Runner;
@@ -20,6 +22,8 @@ const SHARES: [(Family, f64); 4] = [
     (Family::Explore, 0.1),
     (Family::Mutants, 0.1),
 ];
+/// A group of mutants is built and run in about so much.
+const MUTANTS_MIN: Duration = Duration::from_secs(300);
 /// By how much an arm that finds the most is favoured over one that finds nothing.
 const FAVOUR: f64 = 3.0;
 
@@ -87,9 +91,11 @@ impl Arm {
         self.family() == Family::Explore
     }
 
-    fn has_work(&self, state: &State) -> bool {
-        let Work::Explore(parts) = self.work else {
-            return true;
+    fn has_work(&self, state: &State, left: Duration) -> bool {
+        let parts = match self.work {
+            Work::Explore(parts) => parts,
+            Work::Mutants(_) => return left >= MUTANTS_MIN,
+            Work::Seeds(_) | Work::Fuzz(_) => return true,
         };
         let learned = state.arms.get(&self.name());
         learned.is_none_or(|learned| {
@@ -131,9 +137,10 @@ impl Arms {
         (Arms(arms.collect()), skipped)
     }
 
-    /// Whose turn it is; nobody's where all is done.
-    pub(super) fn next(&self, night: &Night, state: &State) -> Option<&Arm> {
-        let able: Vec<&Arm> = self.0.iter().filter(|arm| arm.has_work(state)).collect();
+    /// Whose turn it is, while so much of the night is left; nobody's where all is done.
+    pub(super) fn next(&self, night: &Night, state: &State, left: Duration) -> Option<&Arm> {
+        let able = self.0.iter().filter(|arm| arm.has_work(state, left));
+        let able: Vec<&Arm> = able.collect();
         let dues = dues(&able, state);
         let spent = |arm: &Arm| -> f64 {
             let name = arm.name();
@@ -231,15 +238,18 @@ mod tests {
         let explore = arm(Work::Explore(2));
         let mut state = State::default();
         assert_eq!([state.give(&explore), state.give(&explore)], [0, 1]);
-        assert!(!explore.has_work(&state));
+        let left = Duration::ZERO;
+        assert!(!explore.has_work(&state, left));
         let later = Arm {
             commit: Commit("two".into()),
             work: Work::Explore(2),
         };
-        assert!(later.has_work(&state));
+        assert!(later.has_work(&state, left));
         assert_eq!(state.give(&later), 0);
         let seeds = arm(Work::Seeds(String::new()));
         assert_eq!([state.give(&seeds), state.give(&seeds)], [0, 1]);
-        assert!(seeds.has_work(&state));
+        assert!(seeds.has_work(&state, left));
+        let mutants = arm(Work::Mutants(Vec::new()));
+        assert!(!mutants.has_work(&state, left) && mutants.has_work(&state, MUTANTS_MIN));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Night;
 use super::slice::Runner;
 use crate::canaries;
-use crate::checker::Class;
+use crate::checker::{Class, Property};
 use crate::disk::Lie;
 use crate::report::promises;
 use crate::results::Outcome;
@@ -63,20 +63,21 @@ fn whole_way(runner: &Runner, seed: Seed) -> Result<Canary, String> {
     let options = ["--seeds", &seeds, "--lie", WHOLE_WAY.name()];
     let options = options.map(str::to_owned).into_iter();
     let ran = runner.campaign(&name, 0, seed, options)?;
-    let first = match &ran.saved {
-        Some(saved) => match &saved.outcome {
-            Outcome::Run(run) => run.summary.failure().cloned(),
-            Outcome::Explore(_) => None,
-        },
-        None => None,
+    let found: Vec<Property> = match ran.saved.map(|saved| saved.outcome) {
+        Some(Outcome::Run(run)) => {
+            let failures = run.summary.failures.iter();
+            failures
+                .map(|(_, found)| found.failure.violation.property)
+                .collect()
+        }
+        _ => Vec::new(),
     };
-    let exit_code = ran.slice.exit_code.unwrap_or(-1);
-    let property = first.map(|failure| failure.violation.property);
+    // A log with a mistake of its own fails in other ways, too.
+    let lost = found.iter().find(|one| one.class() == Class::Durability);
     Ok(Canary {
         name,
-        noticed: property.is_some_and(|property| property.class() == Class::Durability)
-            && exit_code == Class::Durability as i32,
-        exit_code,
-        reported: property.map_or_else(|| "nothing".into(), |property| property.to_string()),
+        noticed: lost.is_some(),
+        exit_code: ran.slice.exit_code.unwrap_or(-1),
+        reported: lost.map_or_else(|| "nothing".into(), |property| property.to_string()),
     })
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Nights are kept on the real file system.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -83,8 +83,10 @@ impl Directory {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         fs::create_dir_all(path).map_err(|error| told(&error))?;
         let lock = File::create(path.join("lock")).map_err(|error| told(&error))?;
-        lock.try_lock()
-            .map_err(|_| told(&"another night is at work there"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => told(&"another night is at work there"),
+            TryLockError::Error(error) => told(&error),
+        })?;
         Ok(Directory {
             // Commands are run in other directories.
             path: path.canonicalize().map_err(|error| told(&error))?,
@@ -176,17 +178,21 @@ impl Directory {
         Ok((night, true))
     }
 
-    /// All capsules, in the order of their names.
-    pub(super) fn capsules(&self) -> Result<Vec<Capsule>, String> {
+    /// All capsules, in the order of their names, and why others can't be read.
+    pub(super) fn capsules(&self) -> Result<(Vec<Capsule>, Vec<String>), String> {
         let dir = self.path.join("failures");
         fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let mut names = names(&dir)?;
         names.retain(|name| name.ends_with(".json"));
         names.sort();
-        names
-            .iter()
-            .map(|name| Capsule::load(&dir.join(name)))
-            .collect()
+        let (mut capsules, mut unread) = (Vec::new(), Vec::new());
+        for name in names {
+            match Capsule::load(&dir.join(name)) {
+                Ok(capsule) => capsules.push(capsule),
+                Err(why) => unread.push(why),
+            }
+        }
+        Ok((capsules, unread))
     }
 
     pub(super) fn save_capsule(&self, capsule: &Capsule) -> Result<(), String> {

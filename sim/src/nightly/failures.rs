@@ -10,15 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::Step;
 use super::directory::Directory;
 use super::record::{Came, Night, Slice};
-use super::slice::Ran;
+use super::slice::Runner;
 use crate::campaign::{self, Failure};
-use crate::capsule::{Again, Capsule, Found, State};
+use crate::capsule::{Capsule, Found, State};
 use crate::checker::Class;
-use crate::explore::Offence;
-use crate::results::{Commit, Outcome};
+use crate::results::{Commit, Outcome, Saved};
 use crate::run::run;
 use crate::scenario::Scenario;
-use crate::shrink::Fingerprint;
+use crate::shrink::{Fingerprint, skeleton};
 
 /// So many new kinds of failure are shrunk and explained in a night. Where there are more, one of these
 /// has to be mended first.
@@ -58,6 +57,15 @@ impl Met {
         !self.status.starts_with("fixed")
     }
 
+    /// In a line.
+    fn line(&self) -> String {
+        let (id, status, story) = (&self.id, &self.status, &self.story);
+        match status.as_str() {
+            "fixed since" => format!("{id} {status} {}: {story}", self.since),
+            _ => format!("{id} {status}: {story}"),
+        }
+    }
+
     fn of(capsule: &Capsule, status: &str, count: u64) -> Met {
         let verdict = &capsule.verdict;
         Met {
@@ -77,7 +85,7 @@ impl Met {
     /// Something that has no scenario, and so no capsule.
     fn bare(class: Class, property: &str, story: &str, command: &str, commit: &Commit) -> Met {
         Met {
-            id: Capsule::id_of(&format!("{property}: {story}")),
+            id: Capsule::id_of(&format!("{property}: {}", skeleton(story))),
             property: property.to_owned(),
             class: class.name().to_owned(),
             exit_code: class as u8,
@@ -91,84 +99,137 @@ impl Met {
     }
 }
 
-/// Runs the failures of earlier nights again.
+/// Runs the failures of earlier nights again: those that have a capsule, and of the last night those that
+/// have only a command.
 pub(super) fn run_again(
     directory: &Directory,
+    runner: &Runner,
     night: &mut Night,
     tell: &mut dyn FnMut(Step<'_>),
 ) -> Result<(), String> {
-    for mut capsule in directory.capsules()? {
-        let again = capsule.run_again(&night.commit)?;
-        directory.save_capsule(&capsule)?;
-        let (id, verdict) = (&capsule.id, &capsule.verdict);
-        let since = match again {
-            Again::FixedSince => format!(" {}", night.commit),
-            _ => String::new(),
+    let (capsules, unread) = directory.capsules()?;
+    for why in unread {
+        tell(Step::Line(format!("not run again: {why}")));
+        night.skipped.push(format!("a capsule: {why}"));
+    }
+    for mut capsule in capsules {
+        let again = match capsule.run_again(&night.commit) {
+            Ok(again) => again,
+            Err(why) => {
+                night
+                    .skipped
+                    .push(format!("failures/{}.json: {why}", capsule.id));
+                continue;
+            }
         };
-        let told = format!("{id} {}{since}: {}", again.name(), verdict.story);
-        tell(Step::Line(told));
-        night.failures.push(Met::of(&capsule, again.name(), 0));
+        directory.save_capsule(&capsule)?;
+        let met = Met::of(&capsule, again.name(), 0);
+        tell(Step::Line(met.line()));
+        night.failures.push(met);
+    }
+    let last = directory
+        .numbers()?
+        .into_iter()
+        .rfind(|&number| number < night.number);
+    let last = match last {
+        Some(number) => directory.night(number)?,
+        None => None,
+    };
+    let bare = last.into_iter().flat_map(|last| last.failures);
+    for mut met in bare.filter(|met| met.capsule.is_none() && met.is_failure()) {
+        let still_fails = runner.runs_wrong(&met)?;
+        met.count = 0;
+        met.status = match still_fails {
+            true => "open".into(),
+            false => {
+                met.since = night.commit.clone();
+                "fixed since".into()
+            }
+        };
+        tell(Step::Line(met.line()));
+        night.failures.push(met);
     }
     Ok(())
 }
 
-/// Takes in what a slice has found.
+/// Takes in what those slices have found that were not looked into yet; one after the other is kept.
 pub(super) fn look_into(
     directory: &Directory,
     night: &mut Night,
-    ran: &Ran,
+    dir: &Path,
     tell: &mut dyn FnMut(Step<'_>),
 ) -> Result<(), String> {
-    let (slice, commit) = (&ran.slice, night.commit.clone());
-    match ran.saved.as_ref().map(|saved| &saved.outcome) {
-        Some(Outcome::Run(run)) => {
-            // The common ones first: others may show the same mistake.
-            let mut all: Vec<_> = run.summary.failures.iter().collect();
-            all.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
-            for (_, found) in all {
-                scenario(directory, night, slice, found, tell)?;
-            }
+    for index in 0..night.slices.len() {
+        if night.slices[index].is_looked_into {
+            continue;
         }
-        Some(Outcome::Explore(exploration)) => {
-            if let Some((_, offence)) = &exploration.explored.offence {
-                let Offence { violation, .. } = offence;
-                let verdict = exploration.verdict();
-                let command = verdict.lines().last().unwrap_or_default();
-                let class = violation.property.class();
-                let name = violation.property.name();
-                note(
-                    night,
-                    Met::bare(class, name, &violation.story, command, &commit),
-                );
-            }
-        }
-        None => {}
+        let slice = night.slices[index].clone();
+        look_into_one(directory, night, &slice, dir, tell)?;
+        night.slices[index].is_looked_into = true;
+        directory.save_night(night)?;
     }
-    if let Some(artifact) = &ran.artifact {
-        input(directory, night, slice, artifact, tell)?;
-    }
+    Ok(())
+}
+
+fn look_into_one(
+    directory: &Directory,
+    night: &mut Night,
+    slice: &Slice,
+    dir: &Path,
+    tell: &mut dyn FnMut(Step<'_>),
+) -> Result<(), String> {
+    let commit = night.commit.clone();
     match &slice.came {
-        Came::Nothing { said } => {
-            let (class, what) = match slice.exit_code {
-                Some(124) | None => (Class::Liveness, "hang"),
-                Some(_) => (Class::Panic, "died"),
+        Came::Results { file } => match Saved::load(&dir.join(file))?.outcome {
+            Outcome::Run(run) => {
+                // The common ones first: others may show the same mistake.
+                let mut all: Vec<_> = run.summary.failures.iter().collect();
+                all.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
+                for (_, found) in all {
+                    scenario(directory, night, slice, found, tell)?;
+                }
+            }
+            Outcome::Explore(exploration) => {
+                if let Some((_, offence)) = &exploration.explored.offence {
+                    let violation = &offence.violation;
+                    let verdict = exploration.verdict();
+                    let command = verdict.lines().last().unwrap_or_default();
+                    let class = violation.property.class();
+                    let name = violation.property.name();
+                    note(
+                        night,
+                        Met::bare(class, name, &violation.story, command, &commit),
+                    );
+                }
+            }
+        },
+        Came::Fuzz { target, crash, .. } => {
+            if let Some(crash) = crash {
+                input(directory, night, slice, target, Path::new(crash), tell)?;
+            }
+        }
+        Came::Nothing { hangs, said } => {
+            let (class, what) = match hangs {
+                true => (Class::Liveness, "hang"),
+                false => (Class::Panic, "died"),
             };
-            note(night, Met::bare(class, what, said, &slice.command, &commit));
+            let story = format!("{}: {said}", slice.arm);
+            note(
+                night,
+                Met::bare(class, what, &story, &slice.command, &commit),
+            );
         }
         Came::Mutants { tried } => {
-            for mutant in tried
-                .iter()
-                .filter(|mutant| mutant.compared == "REGRESSION")
-            {
-                let story = format!("the mutant {} survives", mutant.name);
-                let command = format!("cargo sim mutants {}", mutant.name);
+            for mutant in tried.iter().filter(|mutant| mutant.is_wrong()) {
+                let (name, state) = (&mutant.name, mutant.state.to_lowercase());
+                let story = format!("the mutant {name} is {state}");
+                let command = format!("cargo sim mutants {name}");
                 note(
                     night,
                     Met::bare(Class::Vacuity, "gate", &story, &command, &commit),
                 );
             }
         }
-        Came::Results { .. } | Came::Fuzz { .. } => {}
     }
     Ok(())
 }
@@ -183,7 +244,7 @@ fn scenario(
 ) -> Result<(), String> {
     let (failure, violation) = (&found.failure, &found.failure.violation);
     let print = Fingerprint::of(violation).to_string();
-    let mut capsules = directory.capsules()?;
+    let (mut capsules, _) = directory.capsules()?;
     if let Some(known) = capsules.iter_mut().find(|capsule| capsule.has(&print)) {
         return count(directory, night, known, found.count);
     }
@@ -209,8 +270,9 @@ fn scenario(
     let mut capsule = Capsule::of(failure, how, &night.commit, RUNS_MAX, &mut |_| {});
     // What is known may show in a new way.
     let known = capsules.iter_mut().find(|known| {
+        // What lacks the same sync as something that is mended may be another mistake.
         let is_open = known.status.state != State::Fixed;
-        is_open && known.is_like(&capsule)
+        known.id == capsule.id || is_open && known.is_like(&capsule)
     });
     if let Some(known) = known {
         known.also.extend([print, capsule.fingerprint]);
@@ -250,10 +312,11 @@ fn count(
         None => night.failures.push(met),
         Some(known) => {
             met.count += known.count;
-            // What was told of it this night stays told.
-            if status == "open" {
-                met.status.clone_from(&known.status);
-            }
+            // What was told of it this night stays told, unless that was that it passes.
+            met.status = match known.is_failure() {
+                true => known.status.clone(),
+                false => "reopened".into(),
+            };
             *known = met;
         }
     }
@@ -273,6 +336,7 @@ fn input(
     directory: &Directory,
     night: &mut Night,
     slice: &Slice,
+    target: &str,
     artifact: &Path,
     tell: &mut dyn FnMut(Step<'_>),
 ) -> Result<(), String> {
@@ -290,10 +354,12 @@ fn input(
         let found = campaign::Found { failure, count: 1 };
         return scenario(directory, night, slice, &found, tell);
     }
-    let target = slice.arm.trim_start_matches("fuzz ");
     let command = format!("cargo fuzz run -s none {target} {}", artifact.display());
     let story = format!("the target {target} fails");
     let met = Met::bare(Class::Panic, "fuzz", &story, &command, &night.commit);
     note(night, met);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

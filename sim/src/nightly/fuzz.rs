@@ -2,9 +2,12 @@
 
 #![allow(clippy::disallowed_methods)] // The fuzzer is a program of its own.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::{Came, Family, Slice};
 use super::slice::{Ran, Runner};
@@ -14,8 +17,6 @@ use crate::seed::Seed;
 const BUILD_MAX: Duration = Duration::from_secs(1800);
 /// Where the targets are, from the root of the repository.
 const TARGETS: &str = "fuzz/fuzz_targets";
-/// The exit codes of libFuzzer for an input that fails, and for one that takes too long.
-const FAILED: [i32; 2] = [77, 70];
 
 /// The targets, which are built now; or why there are none.
 pub(super) fn targets(runner: &Runner) -> Result<Vec<String>, String> {
@@ -63,8 +64,9 @@ pub(super) fn run(runner: &Runner, target: &str, number: u64, seed: Seed) -> Res
     }
     command.arg("--");
     command.arg(format!("-max_total_time={}", runner.length.as_secs()));
-    // Its seeds have 32 bits, and none of it is zero.
-    command.arg(format!("-seed={}", (seed.0 >> 16) as u32 | 1));
+    // Its seeds have 32 bits, and zero is none.
+    let seed = xxh3_64(&seed.0.to_le_bytes()) as u32;
+    command.arg(format!("-seed={}", seed.max(1)));
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg("-print_final_stats=1");
     if target == "scenario" {
@@ -72,6 +74,7 @@ pub(super) fn run(runner: &Runner, target: &str, number: u64, seed: Seed) -> Res
         command.arg("-dict=fuzz/dictionaries/scenario.dict");
     }
     let stem = format!("{number:04}-fuzz-{target}");
+    let before = files(&artifacts);
     let ended = runner.watch(&mut command, &stem, runner.length)?;
     let stat = |name: &str| -> u64 {
         let value = ended.said.lines().find_map(|line| line.strip_prefix(name));
@@ -80,14 +83,14 @@ pub(super) fn run(runner: &Runner, target: &str, number: u64, seed: Seed) -> Res
             .unwrap_or(0)
     };
     let runs = stat("stat::number_of_executed_units:");
-    let failed = ended.code().is_some_and(|code| FAILED.contains(&code));
-    let artifact = failed.then(|| newest(&artifacts)).flatten();
+    // What makes a target fail is left as a file; its exit code comes through Cargo, and tells nothing.
+    let after = files(&artifacts);
+    let crash = after.difference(&before).next();
+    let crash = crash.map(|path| path.display().to_string());
     let came = match ended.code() {
-        Some(0) => fuzzed(target, runs, 0),
-        _ if artifact.is_some() => fuzzed(target, runs, 1),
-        _ => Came::Nothing {
-            said: ended.last_line(),
-        },
+        Some(0) => fuzzed(target, runs, None),
+        _ if crash.is_some() => fuzzed(target, runs, crash),
+        _ => ended.nothing(),
     };
     let arguments: Vec<String> = command
         .get_args()
@@ -106,26 +109,23 @@ pub(super) fn run(runner: &Runner, target: &str, number: u64, seed: Seed) -> Res
         new: stat("stat::new_units_added:"),
         exit_code: ended.code(),
         came,
+        is_looked_into: false,
     };
-    Ok(Ran {
-        slice,
-        saved: None,
-        artifact,
-    })
+    Ok(Ran { slice, saved: None })
 }
 
-fn fuzzed(target: &str, runs: u64, crashes: u64) -> Came {
+fn fuzzed(target: &str, runs: u64, crash: Option<String>) -> Came {
     Came::Fuzz {
         target: target.to_owned(),
         runs,
-        crashes,
+        crash,
     }
 }
 
-/// The file that was written last.
-fn newest(dir: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(dir).ok()?.filter_map(Result::ok);
-    let dated =
-        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())));
-    dated.max().map(|(_, path)| path)
+/// The files in a directory.
+fn files(dir: &Path) -> BTreeSet<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::record::{Came, Family, Mutant, Slice};
-use super::slice::{Ran, Runner};
+use super::slice::{Ran, Runner, SELF};
 use crate::mutants::tree::Patch;
 use crate::seed::Seed;
 
@@ -54,15 +54,13 @@ pub(super) fn run(
             .flat_map(|(name, value)| [name.to_owned(), value]),
     );
     arguments.push("--json".into());
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(SELF);
     command.args(&arguments);
     let ended = runner.watch(&mut command, &format!("{number:04}-mutants"), SLICE_MAX)?;
     let tried = ended.said.lines().rev().find_map(tried);
     let came = match tried {
         Some(tried) => Came::Mutants { tried },
-        None => Came::Nothing {
-            said: ended.last_line(),
-        },
+        None => ended.nothing(),
     };
     let slice = Slice {
         number,
@@ -76,12 +74,9 @@ pub(super) fn run(
         new: 0,
         exit_code: ended.code(),
         came,
+        is_looked_into: false,
     };
-    Ok(Ran {
-        slice,
-        saved: None,
-        artifact: None,
-    })
+    Ok(Ran { slice, saved: None })
 }
 
 /// The processor time of their campaigns; what builds take is not known.

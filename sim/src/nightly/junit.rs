@@ -27,9 +27,9 @@ impl Summary {
         });
         report.add_test_suite(suite("work", arms));
         let mutants = self.mutants.iter().map(|mutant| {
-            let status = match mutant.compared.as_str() {
-                "REGRESSION" => failed("gate", "it survives", ""),
-                _ => TestCaseStatus::success(),
+            let status = match mutant.is_wrong() {
+                true => failed("gate", &mutant.state, ""),
+                false => TestCaseStatus::success(),
             };
             TestCase::new(&mutant.name, status)
         });

@@ -30,6 +30,16 @@ pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
             None => None,
         };
         let night = night.ok_or_else(|| format!("there is no night in {}", path.display()))?;
+        let later = directory
+            .numbers()?
+            .into_iter()
+            .find(|&there| there > night.number);
+        if let Some(later) = later {
+            let (number, into) = (night.number, into.display());
+            return Err(format!(
+                "night {number} comes before night {later}, which is in {into}"
+            ));
+        }
         if !seen.insert(night.shard) {
             return Err(format!(
                 "{} is shard {} once more",
@@ -38,7 +48,7 @@ pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
             ));
         }
         add_state(&mut state, part.state()?);
-        for capsule in part.capsules()? {
+        for capsule in part.capsules()?.0 {
             add_capsule(&mut capsules, capsule);
         }
         let moved = copy_results(&part, &directory, night)?;
@@ -54,6 +64,8 @@ pub fn merge(parts: &[PathBuf], into: &Path) -> Result<Summary, String> {
         return Err(format!("of {of} shards there are only {}", here.join(", ")));
     }
     whole.shard = Shard::WHOLE;
+    // Whoever went on with it would run a shard's seeds once more.
+    whole.is_over = true;
     for capsule in capsules.values() {
         directory.save_capsule(capsule)?;
     }
@@ -79,7 +91,11 @@ fn add_state(state: &mut directory::State, other: directory::State) {
     for (name, learned) in other.arms {
         let known = state.arms.entry(name).or_default();
         known.new_a_second = known.new_a_second.max(learned.new_a_second);
-        known.given = known.given.max(learned.given);
+        // What one shard has not done is not done.
+        known.given = match known.commit == learned.commit {
+            true => known.given.min(learned.given),
+            false => learned.given,
+        };
         known.commit = learned.commit;
     }
 }
@@ -118,7 +134,6 @@ fn add(mut whole: Night, part: Night) -> Result<Night, String> {
     whole.wall_seconds = whole.wall_seconds.max(part.wall_seconds);
     whole.asked_seconds = whole.asked_seconds.max(part.asked_seconds);
     whole.sittings += part.sittings;
-    whole.is_over &= part.is_over;
     whole.given += part.given;
     whole.canaries.extend(part.canaries);
     whole.slices.extend(part.slices);

@@ -87,6 +87,8 @@ pub struct Slice {
     pub exit_code: Option<i32>,
     /// What came of it.
     pub came: Came,
+    /// Whether its failures are among those of the night; not yet, where the night was interrupted then.
+    pub is_looked_into: bool,
 }
 
 /// What came of a slice.
@@ -104,8 +106,8 @@ pub enum Came {
         target: String,
         /// Inputs run.
         runs: u64,
-        /// Whether one of them failed.
-        crashes: u64,
+        /// The input that failed, if one did.
+        crash: Option<String>,
     },
     /// Of mutants.
     Mutants {
@@ -114,6 +116,8 @@ pub enum Came {
     },
     /// It ended without a word.
     Nothing {
+        /// Whether it went on for ever.
+        hangs: bool,
         /// The last that it said.
         said: String,
     },
@@ -132,4 +136,11 @@ pub struct Mutant {
     pub seeds: Option<u64>,
     /// And how much processor time, in seconds.
     pub cpu_seconds: Option<f64>,
+}
+
+impl Mutant {
+    /// Whether it is not what the baseline says: it survives, or can't be tried any more.
+    pub fn is_wrong(&self) -> bool {
+        matches!(self.compared.as_str(), "REGRESSION" | "STALE")
+    }
 }

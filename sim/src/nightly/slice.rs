@@ -1,5 +1,6 @@
 //! A slice: one command of the simulator's own, or of the fuzzer, in a process of its own, so that neither a
-//! hang nor a crash of it ends the night.
+//! hang nor a crash of it ends the night. (What is shrunk or run again is run in the night's own process: it
+//! has been run before, and ended.)
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // Commands run in real time, on real files.
 
@@ -10,19 +11,23 @@ use std::time::{Duration, Instant};
 
 use super::arms::{Arm, Work, exploration};
 use super::directory::Directory;
+use super::failures::Met;
 use super::record::{Came, Slice};
 use super::{Plan, fuzz, gate, seeds, within};
 use crate::results::{Outcome, Saved};
 use crate::seed::Seed;
 use crate::shard::Shard;
 
-/// What is running: also where it has been built anew since.
-const SELF: &str = "/proc/self/exe";
+/// What is running, also where it has been built anew since. Linux only.
+pub(super) const SELF: &str = "/proc/self/exe";
 /// A command that takes so much longer than it was told hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// To build fuzz targets and mutants takes minutes: no shorter night is worth it.
 const LONG: Duration = Duration::from_secs(600);
+
+/// The exit code of a process that has noticed itself that it hangs.
+const OUT_OF_TIME: i32 = 124;
 
 /// What slices of one night have in common.
 pub(super) struct Runner {
@@ -41,8 +46,6 @@ pub(super) struct Ran {
     pub(super) slice: Slice,
     /// What it saved, if it did.
     pub(super) saved: Option<Saved>,
-    /// The input that made a fuzz target fail.
-    pub(super) artifact: Option<PathBuf>,
 }
 
 /// How a command ended.
@@ -125,6 +128,15 @@ impl Runner {
         }
     }
 
+    /// Runs the command of a failure that has no scenario, and tells whether it still fails. Its slice may
+    /// just have no time left for what it did.
+    pub(super) fn runs_wrong(&self, met: &Met) -> Result<bool, String> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &met.command]);
+        let ended = self.watch(&mut command, &format!("0000-{}", met.id), self.length)?;
+        Ok(ended.code() != Some(0))
+    }
+
     /// A slice of seeds from `seed` on, with more options.
     pub(super) fn campaign(
         &self,
@@ -181,9 +193,7 @@ impl Runner {
         };
         let came = match &saved {
             Ok(_) => Came::Results { file },
-            Err(_) => Came::Nothing {
-                said: ended.last_line(),
-            },
+            Err(_) => ended.nothing(),
         };
         let slice = Slice {
             number,
@@ -197,11 +207,11 @@ impl Runner {
             new: 0,
             exit_code: ended.code(),
             came,
+            is_looked_into: false,
         };
         Ok(Ran {
             slice,
             saved: saved.ok(),
-            artifact: None,
         })
     }
 
@@ -252,6 +262,18 @@ impl Ended {
     /// The exit code; none where a signal ended it.
     pub(super) fn code(&self) -> Option<i32> {
         self.status.and_then(|status| status.code())
+    }
+
+    /// What came of it where it left nothing: whether it had to be ended, or by which signal it was.
+    pub(super) fn nothing(&self) -> Came {
+        use std::os::unix::process::ExitStatusExt;
+        let said = self.last_line();
+        let said = match self.status.map(|status| status.signal()) {
+            Some(Some(signal)) => format!("signal {signal} ended it: {said}"),
+            _ => said,
+        };
+        let hangs = self.status.is_none() || self.code() == Some(OUT_OF_TIME);
+        Came::Nothing { hangs, said }
     }
 
     /// The last line that it said.

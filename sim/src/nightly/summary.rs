@@ -150,6 +150,12 @@ impl Summary {
         Ok(summary)
     }
 
+    /// Whether the seeds were enough for what is promised, and something of it never happened.
+    fn is_vacuous(&self) -> bool {
+        let code = self.total.as_ref().map(|total| &total["exit_code"]);
+        code.is_some_and(|code| *code == Class::Vacuity as u8)
+    }
+
     /// The exit code of the worst that is wrong, and what that is.
     fn worst(&self) -> (u8, String) {
         let failures = self.failures.iter().filter(|met| met.is_failure());
@@ -160,6 +166,7 @@ impl Summary {
         match worst {
             Some(class) => (class as u8, format!("failed: {}", class.name())),
             None if self.is_void => (Class::Vacuity as u8, "void".into()),
+            None if self.is_vacuous() => (Class::Vacuity as u8, "vacuous".into()),
             None => (0, "passed".into()),
         }
     }
@@ -227,7 +234,7 @@ fn fuzzed(night: &Night) -> Vec<Fuzzed> {
         let Came::Fuzz {
             target,
             runs,
-            crashes,
+            crash,
         } = &slice.came
         else {
             continue;
@@ -237,7 +244,7 @@ fn fuzzed(night: &Night) -> Vec<Fuzzed> {
         sum.runs += runs;
         sum.new += slice.new;
         sum.seconds += slice.wall_seconds;
-        sum.crashes += crashes;
+        sum.crashes += u64::from(crash.is_some());
     }
     sums.into_values().collect()
 }

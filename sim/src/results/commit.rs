@@ -6,8 +6,10 @@ use std::fmt;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
-/// A commit's hash, with `-dirty` behind it where the sources have changed since; or `unknown`.
+/// A commit's hash, with `-dirty-` and a hash of what has changed since behind it, where something has; or
+/// `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Commit(pub String);
 
@@ -18,10 +20,13 @@ impl Commit {
             return Commit("unknown".into());
         };
         // What is not known to git is no source of what was built: results, for one.
-        let changes = git(&["status", "--porcelain", "--untracked-files=no"]);
-        match changes.is_some_and(|changes| changes.is_empty()) {
+        let changes = git(&["diff", "HEAD"]).unwrap_or_default();
+        match changes.is_empty() {
             true => Commit(hash),
-            false => Commit(format!("{hash}-dirty")),
+            false => Commit(format!(
+                "{hash}-dirty-{:08x}",
+                xxh3_64(changes.as_bytes()) as u32
+            )),
         }
     }
 }

@@ -38,7 +38,7 @@ impl fmt::Display for Fingerprint {
 }
 
 /// The first and the last clause of a sentence, with `#` for each number: what was seen, and why.
-fn skeleton(story: &str) -> String {
+pub(crate) fn skeleton(story: &str) -> String {
     let first = story.split(": ").next().unwrap_or_default();
     let last = story.rsplit(": ").next().unwrap_or_default();
     let mut text = String::new();
@@ -60,10 +60,14 @@ fn skeleton(story: &str) -> String {
     text
 }
 
-/// Whether a word is the id of a key or of a log: hexadecimal digits, and no word of a language.
+/// Whether a word is a seed, or the id of a key or of a log: hexadecimal digits, and no word of a language.
 fn is_key(word: &str) -> bool {
     let word = word.trim_end_matches([',', ';', '.']);
-    word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let (digits, least) = match word.strip_prefix("0x") {
+        Some(digits) => (digits, 1),
+        None => (word, 8),
+    };
+    digits.len() >= least && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
