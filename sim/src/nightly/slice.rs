@@ -12,6 +12,7 @@ use super::arms::{Arm, Work, exploration};
 use super::directory::Directory;
 use super::record::{Came, Slice};
 use super::{Plan, fuzz, gate, seeds, within};
+use crate::budget;
 use crate::results::{Outcome, Saved};
 use crate::seed::Seed;
 use crate::shard::Shard;
@@ -220,7 +221,7 @@ impl Runner {
         let out = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let both = out.try_clone().map_err(told)?;
         let start = Instant::now();
-        let child = command
+        let child = budget::forget(command)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(both)
