@@ -250,8 +250,8 @@ fn a_capsule_is_read_back_replayed_fixed_and_reopened() {
     assert_eq!(capsule.status.since, commit("one"));
     let lying = capsule.clone();
     let honest = |text: &str| text.replace("lie = \"file-sync\"\n", "");
-    capsule.scenario = honest(&capsule.scenario);
     capsule.original = capsule.original.as_deref().map(honest);
+    capsule.scenario = honest(&capsule.scenario);
     assert_ne!(capsule.scenario, lying.scenario);
     assert_eq!(capsule.run_again(&commit("three")), Ok(Again::FixedSince));
     assert_eq!(capsule.run_again(&commit("four")), Ok(Again::StaysFixed));
