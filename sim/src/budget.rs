@@ -3,6 +3,7 @@
 //! Tests have no command line, so the environment stands in for it: the same names of things, the
 //! same texts, and what is wrong is an error in both, never a default.
 
+use std::process::Command;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +20,18 @@ pub const SIM_TIME: &str = "SIM_TIME";
 pub const SIM_PROFILE: &str = "SIM_PROFILE";
 /// How many threads.
 pub const SIM_JOBS: &str = "SIM_JOBS";
+
+/// All of them.
+const VARIABLES: [&str; 5] = [SIM_SEED, SIM_CASES, SIM_TIME, SIM_PROFILE, SIM_JOBS];
+
+/// Keeps them from a command that is told everything by its arguments: what was meant for one campaign
+/// would change each of those that it begins.
+pub fn forget(command: &mut Command) -> &mut Command {
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
 
 /// What the environment asks for. What it does not name is left to whoever reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -89,6 +89,9 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run many seeds until one fails.
+    ///
+    /// SIM_SEED, SIM_CASES, SIM_TIME, SIM_PROFILE and SIM_JOBS stand in for SEED, --seeds, --time, --profile
+    /// and --jobs where these are not given.
     Run(run::RunArgs),
     /// Spend hours on everything that finds mistakes, and tell in the morning what came of it.
     Nightly(nightly::NightlyArgs),

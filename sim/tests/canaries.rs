@@ -13,6 +13,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use seawall_sim::budget::forget;
 use seawall_sim::campaign::{Campaign, Summary};
 use seawall_sim::checker::{Class, Property, Violation};
 use seawall_sim::coverage::{Cell, RULES};
@@ -235,7 +236,7 @@ fn the_command_line_tells_success_and_wrong_usage() {
 
 fn simulate(dir: &Path, args: &[&str]) -> (i32, String) {
     let mut simulator = Command::new(env!("CARGO_BIN_EXE_seawall-sim"));
-    let output = simulator.args(args).current_dir(dir).output();
+    let output = forget(&mut simulator).args(args).current_dir(dir).output();
     let output = output.expect("the simulator runs");
     let code = output.status.code().expect("no signal ends it");
     let told = String::from_utf8(output.stdout).expect("it prints text");

@@ -6,12 +6,13 @@
 //!
 //! *Verified:* the seeds pass, by the same judgement as `cargo sim run`'s, vacuous campaigns
 //! included; with a disk that lies the campaign fails, leaves a scenario and a trace, and ends with the command that
-//! runs it again. What is wrong in the environment fails as well (`budget.rs` has the texts).
+//! runs it again. An argument of `cargo sim run` beats the environment, and what is wrong there fails (`budget.rs` has the texts).
 //! *Not verified:* anything that a longer campaign would not find, too: this is the door to one.
 
 #![allow(clippy::disallowed_methods)] // Scenario files and time are real.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use seawall_sim::budget::{Budget, jobs_or_all};
@@ -99,6 +100,37 @@ fn a_failure_is_saved_and_its_last_line_runs_it_again() {
     let violation = run(&scenario, false).violation.expect("it fails again");
     assert!(story.contains(&violation.story), "{story}");
     assert!(file.with_extension("trace").is_file());
+}
+
+#[test]
+fn the_command_line_beats_the_environment_and_both_are_read_alike() {
+    let run = |arguments: &[&str], time: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall-sim"));
+        command.arg("run").args(arguments);
+        command.envs([("SIM_SEED", "0x1f"), ("SIM_CASES", "5"), ("SIM_JOBS", "1")]);
+        command.envs([("SIM_PROFILE", "xfs"), ("SIM_TIME", time)]);
+        let output = command.output().expect("it was built");
+        let told = String::from_utf8(output.stdout).expect("text");
+        (output.status.code(), told, output.stderr)
+    };
+    let (code, told, _) = run(&[], "5m");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.starts_with("seed 0x1f\n"), "{told}");
+    for part in ["seeds 5,", "time 300 s,", "jobs 1,", "profile xfs,"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let arguments = "7 --seeds 4 --time 9m --jobs 2 --profile btrfs";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let (code, told, _) = run(&arguments, "5m");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.starts_with("seed 0x7\n"), "{told}");
+    for part in ["seeds 4,", "time 540 s,", "jobs 2,", "profile btrfs,"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let (code, _, errors) = run(&[], "5");
+    assert_eq!(code, Some(2));
+    let line = "error: SIM_TIME: `5` is not a time like 90s, 30m or 8h\n";
+    assert_eq!(String::from_utf8_lossy(&errors), line);
 }
 
 #[test]

@@ -18,6 +18,11 @@ impl JobsArgs {
     pub(super) fn count(&self) -> usize {
         jobs_or_all(self.jobs)
     }
+
+    /// The same, with what stands in for the option where it is not given.
+    pub(super) fn count_or(&self, otherwise: Option<usize>) -> usize {
+        jobs_or_all(self.jobs.or(otherwise))
+    }
 }
 
 /// How long, and on how many threads.

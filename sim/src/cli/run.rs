@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use seawall_sim::budget::Budget;
 use seawall_sim::campaign::Campaign;
 use seawall_sim::disk::{Fault, Lie, Profile};
 use seawall_sim::report::summary;
@@ -14,7 +15,7 @@ use seawall_sim::seed::Seed;
 use seawall_sim::shard::Shard;
 
 use super::limits::LimitArgs;
-use super::outcome::OutcomeArgs;
+use super::outcome::{OutcomeArgs, refuse};
 use super::setting::SettingArgs;
 use super::{bar_of, cpu_time};
 
@@ -63,7 +64,10 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs) -> ExitCode {
-    let campaign = args.campaign();
+    let campaign = match Budget::of_environment() {
+        Ok(budget) => args.campaign(budget),
+        Err(wrong) => return refuse(&wrong),
+    };
     say!("seed {}", campaign.seed);
     say!("{}", banner(&campaign));
     #[allow(clippy::disallowed_methods)] // How long it took is told in real time.
@@ -88,18 +92,22 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
 }
 
 impl RunArgs {
-    fn campaign(&self) -> Campaign {
-        let seeds = match (self.seeds, self.limits.time) {
+    /// What the arguments say, and where they say nothing, the environment.
+    fn campaign(&self, budget: Budget) -> Campaign {
+        let time = self.limits.time.or(budget.time);
+        let mut setting = self.setting.setting();
+        setting.profile = setting.profile.or(budget.profile);
+        let seeds = match (self.seeds.or(budget.cases), time) {
             (None, None) => Some(1000),
             (seeds, _) => seeds,
         };
         Campaign {
-            seed: self.seed.unwrap_or_else(random_seed),
+            seed: self.seed.or(budget.seed).unwrap_or_else(random_seed),
             seeds,
             shard: self.shard,
-            time: self.limits.time,
-            jobs: self.limits.jobs.count(),
-            setting: self.setting.setting(),
+            time,
+            jobs: self.limits.jobs.count_or(budget.jobs),
+            setting,
             guided: self.guided,
             notes_features: self.features,
             keeps_going: self.keep_going,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::tree::{Patch, Test, Tree};
+use crate::budget;
 use crate::checker::Class;
 use crate::seed::Seed;
 
@@ -204,7 +205,7 @@ impl Workshop {
     pub fn run(&self, name: &str, made: &Made, look: Look<'_>) -> io::Result<Finding> {
         let dir = self.scratch.join("runs").join(name);
         std::fs::create_dir_all(&dir)?;
-        let output = Command::new(&made.program)
+        let output = budget::forget(&mut Command::new(&made.program))
             .arg("run")
             .arg(look.seed.to_string())
             .args(["--seeds", &look.seeds.to_string()])

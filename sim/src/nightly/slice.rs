@@ -14,6 +14,7 @@ use super::directory::Directory;
 use super::failures::Met;
 use super::record::{Came, Slice};
 use super::{Plan, fuzz, gate, seeds, within};
+use crate::budget;
 use crate::results::{Outcome, Saved};
 use crate::seed::Seed;
 use crate::shard::Shard;
@@ -230,7 +231,7 @@ impl Runner {
         let out = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let both = out.try_clone().map_err(told)?;
         let start = Instant::now();
-        let child = command
+        let child = budget::forget(command)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(both)
