@@ -14,7 +14,9 @@ function Tiles() {
   const canaries = night.canaries || [];
   const noticed = canaries.filter((one) => one.noticed).length;
   const explored = (night.explored || []).reduce((sum, one) => sum + Number(one.judged || 0), 0);
-  const fresh = (night.arms || []).reduce((sum, one) => sum + (one.new || 0), 0);
+  // An exploration's groups and a fuzzer's inputs are no features of runs.
+  const seeds = (night.arms || []).filter((one) => one.family === "run");
+  const fresh = seeds.reduce((sum, one) => sum + (one.new || 0), 0);
   return html`
     <div class="tiles">
       <${Tile} value=${count(open)} label=${open === 1 ? "failure open" : "failures open"} tone=${open ? "bad" : "good"} />
@@ -55,17 +57,16 @@ function Failures() {
 function Arms() {
   const arms = night.arms || [];
   if (!arms.length) return null;
-  const all = arms.reduce((sum, one) => sum + one.cpu_seconds, 0) || 1;
-  const shares = arms.map((one) => ({ ...one, part: one.cpu_seconds / all })).sort((a, b) => b.part - a.part);
+  const shares = [...arms].sort((a, b) => b.share - a.share);
   return html`
     <section class="card" aria-label="time">
       <h2>Where the time went</h2>
       <div class="scroll"><table>
-        <thead><tr><th scope="col">arm</th><th scope="col">share</th><th scope="col" class="number">CPU</th><th scope="col" class="number">seeds</th><th scope="col" class="number">new states</th></tr></thead>
+        <thead><tr><th scope="col">arm</th><th scope="col">share</th><th scope="col" class="number">time</th><th scope="col" class="number">seeds</th><th scope="col" class="number">new</th></tr></thead>
         <tbody>${shares.map((one) => html`
           <tr><td>${one.name}</td>
-            <td class="wide"><div class="bar" style=${`width:${(one.part / shares[0].part) * 100}%`} title=${percent(one.part)}></div></td>
-            <td class="number">${span(one.cpu_seconds)}</td><td class="number">${rough(one.seeds)}</td><td class="number">${rough(one.new)}</td></tr>`)}</tbody>
+            <td class="wide"><div class="bar" style=${`width:${(one.share / shares[0].share) * 100}%`} title=${percent(one.share)}></div></td>
+            <td class="number">${span(one.wall_seconds)}</td><td class="number">${rough(one.seeds)}</td><td class="number">${rough(one.new)}</td></tr>`)}</tbody>
       </table></div>
     </section>`;
 }

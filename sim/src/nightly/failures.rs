@@ -221,7 +221,7 @@ fn look_into_one(
         }
         Came::Mutants { tried } => {
             for mutant in tried.iter().filter(|mutant| mutant.is_wrong()) {
-                let (name, state) = (&mutant.name, mutant.state.to_lowercase());
+                let (name, state) = (&mutant.name, &mutant.state);
                 let story = format!("the mutant {name} is {state}");
                 let command = format!("cargo sim mutants {name}");
                 note(

@@ -5,16 +5,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::{Came, Family, Slice};
-use super::slice::{Ran, Runner};
+use super::slice::{BUILD_MAX, Ran, Runner};
 use crate::seed::Seed;
 
-/// Longer than any build of them.
-const BUILD_MAX: Duration = Duration::from_secs(1800);
 /// Where the targets are, from the root of the repository.
 const TARGETS: &str = "fuzz/fuzz_targets";
 

@@ -4,12 +4,11 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::record::{Came, Family, Mutant, Slice};
-use super::slice::{Ran, Runner, SELF};
+use super::slice::{BUILD_MAX, Ran, Runner, SELF};
 use crate::mutants::tree::Patch;
 use crate::seed::Seed;
 
@@ -17,8 +16,6 @@ use crate::seed::Seed;
 const GROUP: usize = 4;
 /// How many seeds each has to survive: as many as the gate before a release takes.
 const SEEDS: u64 = 60_000;
-/// Longer than all of that takes.
-const SLICE_MAX: Duration = Duration::from_secs(1800);
 
 /// All mutants, a few together; or why there are none.
 pub(super) fn groups(runner: &Runner) -> Result<Vec<Vec<String>>, String> {
@@ -56,7 +53,7 @@ pub(super) fn run(
     arguments.push("--json".into());
     let mut command = Command::new(SELF);
     command.args(&arguments);
-    let ended = runner.watch(&mut command, &format!("{number:04}-mutants"), SLICE_MAX)?;
+    let ended = runner.watch(&mut command, &format!("{number:04}-mutants"), BUILD_MAX)?;
     let tried = ended.said.lines().rev().find_map(tried);
     let came = match tried {
         Some(tried) => Came::Mutants { tried },
@@ -100,7 +97,7 @@ fn tried(line: &str) -> Option<Vec<Mutant>> {
         };
         Mutant {
             name: text("name"),
-            state: text("state"),
+            state: text("state").to_lowercase(),
             compared: text("compared"),
             seeds: numbers("seeds").map(|all| all as u64),
             cpu_seconds: numbers("cpu_seconds"),

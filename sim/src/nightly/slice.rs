@@ -30,6 +30,9 @@ const LONG: Duration = Duration::from_secs(600);
 /// The exit code of a process that has noticed itself that it hangs.
 const OUT_OF_TIME: i32 = 124;
 
+/// Longer than any build that a command begins with.
+pub(super) const BUILD_MAX: Duration = Duration::from_secs(1800);
+
 /// What slices of one night have in common.
 pub(super) struct Runner {
     plan: Plan,
@@ -129,12 +132,11 @@ impl Runner {
         }
     }
 
-    /// Runs the command of a failure that has no scenario, and tells whether it still fails. Its slice may
-    /// just have no time left for what it did.
+    /// Runs the command of a failure that has no scenario, and tells whether it still fails.
     pub(super) fn runs_wrong(&self, met: &Met) -> Result<bool, String> {
         let mut command = Command::new("sh");
         command.args(["-c", &met.command]);
-        let ended = self.watch(&mut command, &format!("0000-{}", met.id), self.length)?;
+        let ended = self.watch(&mut command, &format!("0000-{}", met.id), BUILD_MAX)?;
         Ok(ended.code() != Some(0))
     }
 

@@ -89,7 +89,10 @@ fn summary(night: u32, total: &Value) -> Value {
             {"name": "b08-end-read-after-sync", "state": "killed", "compared": "", "seeds": 12, "cpu_seconds": 0.5},
             {"name": "b09-followers-not-told", "state": "survived", "compared": "worse", "seeds": null, "cpu_seconds": null},
         ],
-        "arms": [],
+        "arms": [
+            {"name": "swarm", "family": "run", "slices": 4, "wall_seconds": 1200.0, "cpu_seconds": 2390.0, "seeds": 4_000_000, "new": 12, "share": 0.75},
+            {"name": "mutants", "family": "mutants", "slices": 1, "wall_seconds": 400.0, "cpu_seconds": 9.5, "seeds": 0, "new": 0, "share": 0.25},
+        ],
         "skipped": ["fuzz: no nightly toolchain"],
         "states_known": 1200 * u64::from(night),
         "failures": [{
