@@ -1,7 +1,5 @@
 //! What a night makes of made-up slices.
 
-#![allow(clippy::unwrap_used)] // A test that can't go on says so.
-
 use std::path::Path;
 
 use super::*;
@@ -56,10 +54,16 @@ fn slice(came: Came) -> Slice {
 fn look(directory: &Directory, night: &mut Night, came: Came) {
     let dir = within(directory.path(), 1);
     night.slices.push(slice(came));
-    look_into(directory, night, &dir, &mut |_| {}).unwrap();
+    look_into(directory, night, &dir, &mut |_| {}).expect("a file that can be read and written");
     assert!(night.slices.iter().all(|slice| slice.is_looked_into));
     // It is kept, so that nobody looks twice.
-    assert_eq!(directory.night(1).unwrap().as_ref(), Some(&*night));
+    assert_eq!(
+        directory
+            .night(1)
+            .expect("a file that can be read and written")
+            .as_ref(),
+        Some(&*night)
+    );
 }
 
 /// A file of results of a disk that lies, below the night's directory; and how many seeds failed.
@@ -82,19 +86,21 @@ fn results(root: &Path) -> (Came, u64) {
     let saved = Outcome::Run(outcome.into());
     saved
         .save(&within(root, 1).join(file), &Commit("one".into()))
-        .unwrap();
+        .expect("a file that can be read and written");
     (Came::Results { file: file.into() }, failed)
 }
 
 #[test]
 fn a_mistake_is_one_capsule_however_often_it_shows_and_reopened_when_it_does_again() {
-    let root = tempfile::tempdir().unwrap();
-    let directory = Directory::lock(root.path()).unwrap();
+    let root = tempfile::tempdir().expect("a file that can be read and written");
+    let directory = Directory::lock(root.path()).expect("a file that can be read and written");
     let mut night = night();
     let (came, failed) = results(directory.path());
     assert!(failed > 10);
     look(&directory, &mut night, came.clone());
-    let (capsules, unread) = directory.capsules().unwrap();
+    let (capsules, unread) = directory
+        .capsules()
+        .expect("a file that can be read and written");
     assert_eq!(unread, Vec::<String>::new());
     assert!(
         !capsules.is_empty() && capsules.len() <= 3,
@@ -113,14 +119,27 @@ fn a_mistake_is_one_capsule_however_often_it_shows_and_reopened_when_it_does_aga
 
     // The same once more is nothing new.
     look(&directory, &mut night, came.clone());
-    assert_eq!(directory.capsules().unwrap().0.len(), capsules.len());
+    assert_eq!(
+        directory
+            .capsules()
+            .expect("a file that can be read and written")
+            .0
+            .len(),
+        capsules.len()
+    );
     assert_eq!(seeds(&night), 2 * failed);
 
     // What passed at the beginning of a night, and is met in it, does not pass.
     night.failures.clear();
-    for mut capsule in directory.capsules().unwrap().0 {
+    for mut capsule in directory
+        .capsules()
+        .expect("a file that can be read and written")
+        .0
+    {
         capsule.status.state = State::Fixed;
-        directory.save_capsule(&capsule).unwrap();
+        directory
+            .save_capsule(&capsule)
+            .expect("a file that can be read and written");
         night.failures.push(Met::of(&capsule, "fixed since", 0));
     }
     look(&directory, &mut night, came);
@@ -130,7 +149,9 @@ fn a_mistake_is_one_capsule_however_often_it_shows_and_reopened_when_it_does_aga
             .iter()
             .all(|met| met.status == "reopened" && met.is_failure())
     );
-    let (again, _) = directory.capsules().unwrap();
+    let (again, _) = directory
+        .capsules()
+        .expect("a file that can be read and written");
     assert_eq!(again.len(), capsules.len());
     assert!(
         again
@@ -141,8 +162,8 @@ fn a_mistake_is_one_capsule_however_often_it_shows_and_reopened_when_it_does_aga
 
 #[test]
 fn what_has_no_scenario_is_told_with_its_command_once() {
-    let root = tempfile::tempdir().unwrap();
-    let directory = Directory::lock(root.path()).unwrap();
+    let root = tempfile::tempdir().expect("a file that can be read and written");
+    let directory = Directory::lock(root.path()).expect("a file that can be read and written");
     let mut night = night();
     let nothing = |hangs, said: &str| Came::Nothing {
         hangs,
@@ -202,18 +223,21 @@ fn what_has_no_scenario_is_told_with_its_command_once() {
             crash: Some("artifacts/crash-1".into()),
         },
     );
-    let last = night.failures.last().unwrap();
+    let last = night.failures.last().expect("it was met");
     assert_eq!((last.property.as_str(), last.exit_code), ("fuzz", 14));
     assert!(last.command.ends_with("decode_frame artifacts/crash-1"));
 }
 
 #[test]
 fn a_capsule_that_nobody_can_read_is_told_and_ends_no_night() {
-    let root = tempfile::tempdir().unwrap();
-    let directory = Directory::lock(root.path()).unwrap();
-    std::fs::create_dir(root.path().join("failures")).unwrap();
-    std::fs::write(root.path().join("failures/0.json"), "{}").unwrap();
-    let (capsules, unread) = directory.capsules().unwrap();
+    let root = tempfile::tempdir().expect("a file that can be read and written");
+    let directory = Directory::lock(root.path()).expect("a file that can be read and written");
+    std::fs::create_dir(root.path().join("failures")).expect("a file that can be read and written");
+    std::fs::write(root.path().join("failures/0.json"), "{}")
+        .expect("a file that can be read and written");
+    let (capsules, unread) = directory
+        .capsules()
+        .expect("a file that can be read and written");
     assert_eq!((capsules.len(), unread.len()), (0, 1));
     assert!(unread[0].contains("0.json"), "{}", unread[0]);
 }
