@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::arms::Arm;
-use super::record::{FORMAT, Night};
+use super::record::Night;
 use super::slice::Ran;
 use super::summary::Summary;
 use super::{Plan, seeds, within};
@@ -158,24 +158,7 @@ impl Directory {
                 seeds::NIGHTS_MAX - 1
             ));
         }
-        let night = Night {
-            format: FORMAT,
-            number,
-            commit,
-            shard: plan.shard,
-            begun: now(),
-            ended: now(),
-            asked_seconds: asked,
-            wall_seconds: 0.0,
-            sittings: 1,
-            is_over: false,
-            skipped: Vec::new(),
-            given: 0,
-            canaries: Vec::new(),
-            slices: Vec::new(),
-            failures: Vec::new(),
-        };
-        Ok((night, true))
+        Ok((Night::begins(number, commit, plan.shard, asked), true))
     }
 
     /// All capsules, in the order of their names, and why others can't be read.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::canaries::Canary;
+use super::directory::now;
 use super::failures::Met;
 use crate::results::Commit;
 use crate::seed::Seed;
@@ -45,6 +46,29 @@ pub struct Night {
     pub slices: Vec<Slice>,
     /// What failed, or had failed in an earlier night.
     pub failures: Vec<Met>,
+}
+
+impl Night {
+    /// A night that begins now.
+    pub(super) fn begins(number: u32, commit: Commit, shard: Shard, asked_seconds: f64) -> Night {
+        Night {
+            format: FORMAT,
+            number,
+            commit,
+            shard,
+            begun: now(),
+            ended: now(),
+            asked_seconds,
+            wall_seconds: 0.0,
+            sittings: 1,
+            is_over: false,
+            skipped: Vec::new(),
+            given: 0,
+            canaries: Vec::new(),
+            slices: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
 }
 
 /// What kind of work a slice is.

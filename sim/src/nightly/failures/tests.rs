@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::campaign::Campaign;
 use crate::disk::Lie;
-use crate::nightly::record::{FORMAT, Family, Mutant};
+use crate::nightly::record::{Family, Mutant};
 use crate::nightly::within;
 use crate::report::summary;
 use crate::seed::Seed;
@@ -14,23 +14,7 @@ use crate::shard::Shard;
 const SEEDS: u64 = 60;
 
 fn night() -> Night {
-    Night {
-        format: FORMAT,
-        number: 1,
-        commit: Commit("one".into()),
-        shard: Shard::WHOLE,
-        begun: String::new(),
-        ended: String::new(),
-        asked_seconds: 1.0,
-        wall_seconds: 0.0,
-        sittings: 1,
-        is_over: false,
-        skipped: Vec::new(),
-        given: 0,
-        canaries: Vec::new(),
-        slices: Vec::new(),
-        failures: Vec::new(),
-    }
+    Night::begins(1, Commit("one".into()), Shard::WHOLE, 1.0)
 }
 
 fn slice(came: Came) -> Slice {
