@@ -104,9 +104,13 @@ impl Plan {
             tell(Step::Line(line.clone()));
         }
         night.skipped = skipped;
-        while let left = self.time.saturating_sub(before + sitting.elapsed())
-            && let Some(arm) = arms.next(&night, &state, left).filter(|_| !left.is_zero())
-        {
+        loop {
+            let left = self.time.saturating_sub(before + sitting.elapsed());
+            // However long the canaries took, it is no night without a slice.
+            let is_over = left.is_zero() && !night.slices.is_empty();
+            let Some(arm) = arms.next(&night, &state, left).filter(|_| !is_over) else {
+                break;
+            };
             runner.length = length.min(left.max(SLICE_MIN));
             let piece = state.give(arm);
             night.given += 1;
