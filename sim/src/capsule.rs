@@ -18,7 +18,7 @@ use crate::campaign::Failure;
 use crate::checker::Violation;
 use crate::choice::Tape;
 use crate::explain::explain;
-use crate::results::Commit;
+use crate::results::{self, Commit};
 use crate::run::run;
 use crate::scenario::Scenario;
 use crate::seed::Seed;
@@ -215,12 +215,13 @@ impl Capsule {
     /// # Errors
     /// Says in one line what is wrong with it.
     pub fn load(path: &Path) -> Result<Capsule, String> {
-        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read(path).map_err(|error| told(&error))?;
-        let capsule: Capsule = serde_json::from_slice(&text).map_err(|error| told(&error))?;
+        let capsule: Capsule = results::read(path)?;
         match capsule.format {
             FORMAT => Ok(capsule),
-            other => Err(told(&format!("capsule format {other} is not {FORMAT}"))),
+            other => Err(format!(
+                "{}: capsule format {other} is not {FORMAT}",
+                path.display()
+            )),
         }
     }
 
@@ -230,7 +231,7 @@ impl Capsule {
     /// # Errors
     /// When it can't be written.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
-        crate::results::replace(path, &serde_json::to_vec_pretty(self)?)
+        results::replace(path, &serde_json::to_vec_pretty(self)?)
     }
 }
 

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -138,14 +139,25 @@ impl Saved {
     /// # Errors
     /// Says in one line what is wrong with it.
     pub fn load(path: &Path) -> Result<Saved, String> {
-        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read(path).map_err(|error| told(&error))?;
-        let saved: Saved = serde_json::from_slice(&text).map_err(|error| told(&error))?;
+        let saved: Saved = read(path)?;
         match saved.format {
             FORMAT => Ok(saved),
-            other => Err(told(&format!("format {other} is not {FORMAT}"))),
+            other => Err(format!(
+                "{}: format {other} is not {FORMAT}",
+                path.display()
+            )),
         }
     }
+}
+
+/// Reads a file of JSON.
+///
+/// # Errors
+/// Says in one line what is wrong with which file.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read(path).map_err(|error| told(&error))?;
+    serde_json::from_slice(&text).map_err(|error| told(&error))
 }
 
 /// Writes a file as a whole: it is there as it was, or as it is now. Its directory is made where it is

@@ -10,6 +10,7 @@ use seawall::{KeyRing, WalEncryptionKey};
 use seawall_sim::import::capsule::{ImageCapsule, Payloads, SaysOtherwise};
 use seawall_sim::import::{Examination, FieldClass, FieldImage, Findings, Recovery, examine};
 use seawall_sim::report::failure::FAILURES_DIR;
+use seawall_sim::results::replace;
 
 #[derive(Args)]
 pub(super) struct ImportArgs {
@@ -179,11 +180,7 @@ fn save(
     let name = || Path::new(FAILURES_DIR).join(format!("{}.json", capsule.id));
     let path = args.output.clone().unwrap_or_else(name);
     capsule.command = format!("cargo sim replay {}", path.display());
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let written = parent.map_or(Ok(()), std::fs::create_dir_all);
-    let written = written.and_then(|()| std::fs::write(&path, capsule.print()));
+    let written = replace(&path, capsule.print().as_bytes());
     written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     say!("capsule {}", path.display());
     match capsule.payloads {

@@ -16,7 +16,7 @@ use super::summary::Summary;
 use super::{Plan, seeds, within};
 use crate::capsule::Capsule;
 use crate::features::FeatureSet;
-use crate::results::{Commit, Outcome, replace};
+use crate::results::{Commit, Outcome, read, replace};
 
 /// What one night leaves to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -217,14 +217,11 @@ fn names(dir: &Path) -> Result<Vec<String>, String> {
     names.collect()
 }
 
+/// What is in a file, if it is there.
 fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
-    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    match fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| told(&error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(told(&error)),
+    match path.exists() {
+        true => read(path).map(Some),
+        false => Ok(None),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::arms::{Arm, Work, exploration};
 use super::directory::Directory;
 use super::failures::Met;
-use super::record::{Came, Slice};
+use super::record::{Came, Family, Slice};
 use super::{Plan, fuzz, gate, seeds, within};
 use crate::budget;
 use crate::results::{Outcome, Saved};
@@ -122,7 +122,7 @@ impl Runner {
                 let arguments = arguments.map(|(name, value)| [name.to_owned(), value]);
                 let verb = ["explore".to_owned()].into_iter();
                 let all = verb.chain(arguments.into_iter().flatten());
-                self.ask(arm, number, None, all.collect())
+                self.ask(&arm.name(), arm.family(), number, None, all.collect())
             }
             Work::Fuzz(target) => fuzz::run(self, target, number, seed),
             Work::Mutants(groups) => {
@@ -150,25 +150,14 @@ impl Runner {
     ) -> Result<Ran, String> {
         let own = ["run", &seed.to_string(), "--keep-going", "--features"].map(str::to_owned);
         let arguments = own.into_iter().chain(options);
-        self.ask_as(name, number, Some(seed), arguments.collect())
-    }
-
-    fn ask(
-        &self,
-        arm: &Arm,
-        number: u64,
-        seed: Option<Seed>,
-        arguments: Vec<String>,
-    ) -> Result<Ran, String> {
-        let mut ran = self.ask_as(&arm.name(), number, seed, arguments)?;
-        ran.slice.family = arm.family();
-        Ok(ran)
+        self.ask(name, Family::Run, number, Some(seed), arguments.collect())
     }
 
     /// Runs a verb of the simulator that saves its results.
-    fn ask_as(
+    fn ask(
         &self,
         name: &str,
+        family: Family,
         number: u64,
         seed: Option<Seed>,
         mut arguments: Vec<String>,
@@ -201,7 +190,7 @@ impl Runner {
         let slice = Slice {
             number,
             arm: name.to_owned(),
-            family: super::Family::Run,
+            family,
             command: format!("cargo sim {}", arguments.join(" ")),
             wall_seconds: ended.wall.as_secs_f64(),
             cpu_seconds: cpu.as_secs_f64(),
