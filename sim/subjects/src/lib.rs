@@ -1,0 +1,8 @@
+//! Other people's storage, unmodified, under seawall's storm.
+//!
+//! A subject runs in a process of its own, as many threads of which run at once as the simulator lets:
+//! one. Its system calls are made to the simulator, in the process above, which is its kernel: each
+//! call arrives there at the scheduler, and is answered by the simulated disk.
+
+pub mod subject;
+pub mod sys;

@@ -1,0 +1,3 @@
+//! The command: subjects under the storm.
+
+fn main() {}
