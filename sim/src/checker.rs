@@ -210,6 +210,15 @@ impl Violation {
     }
 }
 
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.story)
+    }
+}
+
+/// The body of a storm ends with it.
+impl std::error::Error for Violation {}
+
 /// `Err` where `holds` is false.
 pub(crate) fn ensure(
     property: Property,

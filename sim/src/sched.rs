@@ -36,6 +36,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
+use std::rc::Rc;
 
 use corosensei::Yielder;
 use seawall::env::sync::Park;
@@ -108,6 +109,9 @@ impl Sampler {
     }
 }
 
+/// Asked when no task can run: whose wait ends by itself then, because time goes by.
+pub type Alarm = Rc<dyn Fn() -> Option<usize>>;
+
 /// The scheduler of one thread. Nothing in it stays borrowed while tasks switch.
 pub struct Scheduler {
     phase: Cell<Phase>,
@@ -134,6 +138,7 @@ pub struct Scheduler {
     steps: Cell<u64>,
     step_limit: Cell<u64>,
     spurious: Cell<Ratio>,
+    alarm: RefCell<Option<Alarm>>,
     outcome: RefCell<Option<Outcome>>,
     sampler: RefCell<Sampler>,
 }
@@ -172,6 +177,7 @@ impl Scheduler {
             steps: Cell::new(0),
             step_limit: Cell::new(0),
             spurious: Cell::new(Ratio::NEVER),
+            alarm: RefCell::new(None),
             outcome: RefCell::new(None),
             sampler: RefCell::new(Sampler {
                 policies: Policies::default(),
@@ -214,6 +220,33 @@ impl Scheduler {
         let task = self.current.get();
         self.end(Outcome::Cut);
         self.freeze(task)
+    }
+
+    /// Ends the run as finished, whatever the other tasks are at: they run no further, and neither does
+    /// the caller.
+    ///
+    /// # Panics
+    /// As [`Scheduler::cut`].
+    pub fn finish(&self) -> ! {
+        assert!(self.can_cut(), "nobody is here who could finish");
+        let task = self.current.get();
+        self.end(Outcome::Finished);
+        self.freeze(task)
+    }
+
+    /// Sets or removes who is asked before a run counts as a deadlock.
+    pub fn set_alarm(&self, alarm: Option<Alarm>) {
+        self.alarm.replace(alarm);
+    }
+
+    /// Whether somebody can run after all, now that time has gone by.
+    fn ring(&self) -> bool {
+        let alarm = self.alarm.borrow().clone();
+        let task = alarm.and_then(|alarm| alarm());
+        if let Some(task) = task {
+            self.rouse(task);
+        }
+        task.is_some()
     }
 
     /// Whether a task of a living world runs, and runs no destructors because of a panic. If not,

@@ -95,6 +95,7 @@ pub struct Sky {
     has_begun: Cell<bool>,
     /// Whether the life was cut off: nothing of it runs any further.
     is_cut: Cell<bool>,
+    was_killed: Cell<bool>,
     figures: Cell<Figures>,
 }
 
@@ -183,8 +184,14 @@ impl Sky {
             is_structured,
             has_begun: Cell::new(false),
             is_cut: Cell::new(false),
+            was_killed: Cell::new(false),
             figures: Cell::default(),
         }
+    }
+
+    /// Choices that belong to the seed and are on no tape: what a run is like, not what happens in it.
+    pub fn choices(&self) -> Stream {
+        self.choices.aside().stream(Purpose::Workload, 0)
     }
 
     /// Lets the code live up to `count` times on one disk, and once more, when the storm is over.
@@ -240,6 +247,7 @@ impl Sky {
 
     /// What the process or the machine had in memory is gone.
     fn end(&self, number: u64, ending: Ending) {
+        self.was_killed.set(ending.is_kill);
         let mut stream = self.choices.stream(Purpose::Crash, number);
         let image = || self.vfs.with_disk(|disk| disk.image());
         let before = events::are_kept().then(image);
@@ -275,7 +283,7 @@ impl Sky {
     }
 
     /// Runs tasks. Where they don't all come to their end, nothing does any more.
-    fn schedule(&self, number: u64, tasks: usize, body: &dyn Fn(usize)) -> Result<(), Stop> {
+    fn schedule(&self, number: u64, tasks: Tasks, body: &dyn Fn(usize)) -> Result<(), Stop> {
         if self.is_cut.get() {
             return Err(Stop::Cut);
         }
@@ -286,10 +294,14 @@ impl Sky {
                 .choices
                 .aside()
                 .stream(Purpose::Workload, number)
-                .pick(POLICIES),
+                .pick(tasks.policies()),
         };
         let scheduler = Scheduler::of_this_thread();
-        let outcome = scheduler.run(tasks, Plan::new(policy, stream), body);
+        let plan = Plan {
+            spurious: tasks.spurious(),
+            ..Plan::new(policy, stream)
+        };
+        let outcome = scheduler.run(tasks.clients + tasks.helpers, plan, body);
         self.count(|figures| figures.points += scheduler.steps());
         if outcome == Outcome::Finished {
             return Ok(());
@@ -319,6 +331,36 @@ const POLICIES: &[PolicyKind] = &[
     PolicyKind::Pct(3),
     PolicyKind::Pos,
 ];
+
+/// Who runs in a part of a life.
+#[derive(Clone, Copy)]
+struct Tasks {
+    clients: usize,
+    helpers: usize,
+}
+
+impl Tasks {
+    /// Helpers may have nothing to do and look for it again and again: whoever has to be chosen for
+    /// others to go on is chosen by chance then.
+    fn policies(self) -> &'static [PolicyKind] {
+        match self.helpers {
+            0 => POLICIES,
+            _ => &[
+                PolicyKind::Random,
+                PolicyKind::Sticky(8),
+                PolicyKind::Sticky(64),
+            ],
+        }
+    }
+
+    /// Helpers wait with time limits, and time may go by faster than they do anything.
+    fn spurious(self) -> Ratio {
+        match self.helpers {
+            0 => Ratio::NEVER,
+            _ => Ratio::new(1, 8),
+        }
+    }
+}
 
 /// How a life ends.
 #[derive(Clone, Copy)]
@@ -368,6 +410,17 @@ impl Life<'_> {
         Arc::clone(&self.sky.vfs) as Arc<dyn Vfs>
     }
 
+    /// The disk behind it.
+    pub fn disk(&self) -> Arc<SimVfs> {
+        Arc::clone(&self.sky.vfs)
+    }
+
+    /// Whether the life before was killed, so that what it left in the page cache is there, but need
+    /// not be durable.
+    pub fn follows_a_kill(&self) -> bool {
+        self.sky.was_killed.get()
+    }
+
     /// Does something that nobody does anything beside: an open with its recovery.
     ///
     /// # Errors
@@ -378,7 +431,11 @@ impl Life<'_> {
     {
         let (act, result) = (Cell::new(Some(act)), Cell::new(None));
         let part = self.next_part();
-        self.sky.schedule(part, 1, &|_| {
+        let alone = Tasks {
+            clients: 1,
+            helpers: 0,
+        };
+        self.sky.schedule(part, alone, &|_| {
             let act = act.take().expect("there is one task");
             result.set(Some(act()));
         })?;
@@ -390,17 +447,40 @@ impl Life<'_> {
     /// # Errors
     /// The first error of one, or that the life is over: hand it on.
     pub fn tasks(&self, count: usize, body: impl Fn(&Task<'_>) -> Verdict) -> Verdict {
+        self.tasks_beside(count, 0, body)
+    }
+
+    /// The same beside so many helpers, who have the numbers after the clients'. They take no steps of
+    /// their own, and are left where they are when the last client has come to its end, or one to an
+    /// error.
+    ///
+    /// # Errors
+    /// The first error of one, or that the life is over: hand it on.
+    pub fn tasks_beside(
+        &self,
+        clients: usize,
+        helpers: usize,
+        body: impl Fn(&Task<'_>) -> Verdict,
+    ) -> Verdict {
         let failed = Cell::new(None);
+        let left = Cell::new(clients);
         let part = self.next_part();
-        let ended = self.sky.schedule(part, count, &|index| {
+        let ended = self.sky.schedule(part, Tasks { clients, helpers }, &|index| {
             let task = Task {
                 life: self,
                 part,
                 index,
                 steps: Cell::new(0),
             };
-            if let Err(error) = body(&task) {
+            let ended = body(&task);
+            left.set(left.get() - usize::from(index < clients));
+            let is_over = left.get() == 0 || helpers > 0 && ended.is_err();
+            if let Err(error) = ended {
                 failed.set(failed.take().or(Some(error)));
+            }
+            let scheduler = Scheduler::of_this_thread();
+            if is_over && helpers > 0 && scheduler.can_cut() {
+                scheduler.finish();
             }
         });
         match failed.take() {

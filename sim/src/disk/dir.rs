@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) type Name = Arc<str>;
 
 /// The number of a file or directory; never reused by a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ino(pub u32);
 
 /// The root directory.

@@ -55,7 +55,7 @@ impl Hook for Scheduler {
         if what == Park::Condvar && self.draw_spurious() {
             self.restless.set(self.restless.get().with(task));
         }
-        if self.ready.get().is_empty() {
+        if self.ready.get().is_empty() && !self.ring() {
             self.end(Outcome::Deadlock(self.standstill()));
             self.freeze(task);
         }

@@ -163,10 +163,10 @@ impl Scheduler {
         // The note of a panic that the task itself has caught is nobody's business.
         panics::take();
         self.ready.set(self.ready.get().without(task));
-        if !self.ready.get().is_empty() {
-            self.next.set(self.choose(Step::Finish, None));
-        } else if self.asleep.get().is_empty() {
+        if self.ready.get().is_empty() && self.asleep.get().is_empty() {
             self.end(Outcome::Finished);
+        } else if !self.ready.get().is_empty() || self.ring() {
+            self.next.set(self.choose(Step::Finish, None));
         } else {
             self.end(Outcome::Deadlock(self.standstill()));
         }

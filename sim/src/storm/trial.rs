@@ -188,6 +188,9 @@ impl<B> Storm<B> {
 }
 
 fn violation_of(error: &(dyn std::error::Error + 'static)) -> Option<Violation> {
+    if let Some(violation) = error.downcast_ref::<Violation>() {
+        return Some(violation.clone());
+    }
     let (property, story) = match error.downcast_ref() {
         Some(Stop::Cut) => return None,
         Some(Stop::Broken(Outcome::Panicked { message, .. })) => (Property::Panic, message.clone()),

@@ -4,5 +4,15 @@
 //! one. Its system calls are made to the simulator, in the process above, which is its kernel: each
 //! call arrives there at the scheduler, and is answered by the simulated disk.
 
+pub mod command;
+mod futex;
+pub mod kernel;
+mod model;
+mod process;
+mod raw;
+mod stack;
+pub mod storm;
 pub mod subject;
 pub mod sys;
+mod wire;
+pub mod zygote;

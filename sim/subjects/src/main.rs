@@ -1,3 +1,5 @@
 //! The command: subjects under the storm.
 
-fn main() {}
+fn main() {
+    seawall_subjects::zygote::without_randomized_addresses();
+}
