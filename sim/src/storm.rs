@@ -96,6 +96,7 @@ pub struct Sky {
     /// Whether the life was cut off: nothing of it runs any further.
     is_cut: Cell<bool>,
     was_killed: Cell<bool>,
+    is_spared_kills: Cell<bool>,
     figures: Cell<Figures>,
 }
 
@@ -185,6 +186,7 @@ impl Sky {
             has_begun: Cell::new(false),
             is_cut: Cell::new(false),
             was_killed: Cell::new(false),
+            is_spared_kills: Cell::new(false),
             figures: Cell::default(),
         }
     }
@@ -192,6 +194,12 @@ impl Sky {
     /// Choices that belong to the seed and are on no tape: what a run is like, not what happens in it.
     pub fn choices(&self) -> Stream {
         self.choices.aside().stream(Purpose::Workload, 0)
+    }
+
+    /// From now on all lives end in power cuts, none in a kill. Whoever starts again on the kernel that
+    /// has failed to sync can't learn from it that what he reads was lost on its way to the disk.
+    pub fn spare_kills(&self) {
+        self.is_spared_kills.set(true);
     }
 
     /// Lets the code live up to `count` times on one disk, and once more, when the storm is over.
@@ -205,7 +213,8 @@ impl Sky {
         assert!(!self.has_begun.replace(true), "a run has one disk");
         for number in 1..=count {
             if let Some(mut stream) = self.stream_if_taken(number << LIFE_SHIFT, (7, 8)) {
-                let ending = Ending::draw(&mut stream);
+                let mut ending = Ending::draw(&mut stream);
+                ending.is_kill &= !self.is_spared_kills.get();
                 self.live(number, Some(ending), &body)?;
             }
         }
@@ -299,6 +308,7 @@ impl Sky {
         let scheduler = Scheduler::of_this_thread();
         let plan = Plan {
             spurious: tasks.spurious(),
+            helpers: tasks.helpers,
             ..Plan::new(policy, stream)
         };
         let outcome = scheduler.run(tasks.clients + tasks.helpers, plan, body);
@@ -450,8 +460,8 @@ impl Life<'_> {
         self.tasks_beside(count, 0, body)
     }
 
-    /// The same beside so many helpers, who have the numbers after the clients'. They take no steps of
-    /// their own, and are left where they are when the last client has come to its end, or one to an
+    /// The same beside so many helpers, who have the numbers after the clients'. Each begins when
+    /// somebody lets it ([`Scheduler::begin`]); they take no steps of their own, and are left where they are when the last client has come to its end, or one to an
     /// error.
     ///
     /// # Errors

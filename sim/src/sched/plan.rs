@@ -27,6 +27,10 @@ pub struct Plan {
     pub remaining: Vec<u32>,
     /// How likely a wait on a condition variable may be woken for nothing.
     pub spurious: Ratio,
+    /// So many of the tasks, the last ones, begin only when [`Scheduler::begin`] says so.
+    ///
+    /// [`Scheduler::begin`]: super::Scheduler::begin
+    pub helpers: usize,
 }
 
 impl Plan {
@@ -40,6 +44,7 @@ impl Plan {
             end: FrozenStacks::Drop,
             remaining: Vec::new(),
             spurious: Ratio::NEVER,
+            helpers: 0,
         }
     }
 }

@@ -17,7 +17,7 @@ use std::ptr;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
-use seawall::env::sync::{self, Scheduler as Hook};
+use seawall::env::sync::{self, Park, Scheduler as Hook};
 
 use super::outcome::Outcome;
 use super::pending::Pending;
@@ -56,6 +56,11 @@ impl Drop for Session {
     }
 }
 
+/// What a helper waits for that did not begin: no object has this address.
+fn beginning(helper: usize) -> usize {
+    usize::MAX - helper
+}
+
 impl Scheduler {
     /// Runs `tasks` tasks, `body(i)` each, until all have returned or the world ends before.
     /// When it returns, none of them is left: each has finished or was dropped or unwound as
@@ -92,6 +97,11 @@ impl Scheduler {
         outcome.expect("the loop ends with an outcome")
     }
 
+    /// Lets a helper begin; does nothing when it has begun.
+    pub fn begin(&self, helper: usize) {
+        self.wake_all(beginning(helper));
+    }
+
     fn reset(&self, tasks: usize, plan: Plan) {
         assert!(tasks > 0, "a run of nobody");
         assert!(tasks <= TASKS_MAX, "more tasks than a set can hold");
@@ -99,8 +109,12 @@ impl Scheduler {
         let known = plan.remaining.len();
         assert!(known == 0 || known == tasks, "estimates for other tasks");
         self.tasks.set(tasks);
-        self.ready.set(TaskSet::first(tasks));
-        self.asleep.set(TaskSet::EMPTY);
+        let at_once = tasks.checked_sub(plan.helpers).expect("helpers are tasks");
+        self.ready.set(TaskSet::first(at_once));
+        self.asleep.set((at_once..tasks).fold(TaskSet::EMPTY, TaskSet::with));
+        for helper in at_once..tasks {
+            self.waits[helper].set((beginning(helper), Park::Lock));
+        }
         self.restless.set(TaskSet::EMPTY);
         self.unwinding.set(TaskSet::EMPTY);
         self.steps.set(0);

@@ -62,6 +62,9 @@ pub fn storm(
         machine.begin_run(draw.bits());
         let clients = 1 + draw.below(CLIENTS_MAX) as usize;
         let calls_fail = draw.happens(Ratio::new(1, 4));
+        if calls_fail {
+            sky.spare_kills();
+        }
         let promises = subject.promises;
         let model = match subject.open {
             Open::Log(_) => Model::Log(LogModel::new(promises)),

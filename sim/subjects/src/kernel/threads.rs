@@ -76,6 +76,7 @@ impl Threads {
         let thread = absent.ok_or(libc::EAGAIN)?;
         self.states.borrow_mut()[thread] = State::Lives;
         hook().wake_all(THREADS + thread);
+        Scheduler::of_this_thread().begin(thread);
         Ok((thread as u64, 0))
     }
 
