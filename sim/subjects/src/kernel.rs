@@ -17,7 +17,7 @@ use seawall_sim::trace;
 use crate::command::{Answer, Command};
 use crate::subject::Subject;
 use crate::wire::{Op, SLOTS, Wire};
-use crate::zygote::{Ended, Zygote};
+use crate::zygote::{self, Ended, Zygote};
 
 mod files;
 mod locks;
@@ -40,6 +40,8 @@ pub struct Machine {
     wire: Wire,
     zygote: Zygote,
     subjects: &'static [Subject],
+    /// Where it and its processes run.
+    processor: usize,
 }
 
 /// A process that runs.
@@ -78,14 +80,21 @@ impl std::fmt::Display for Broken {
 }
 
 impl Machine {
-    /// Makes one. To be called while the process has one thread, and addresses are fixed.
-    pub fn new(subjects: &'static [Subject]) -> Machine {
-        let wire = Wire::map();
-        Machine {
-            wire,
-            zygote: Zygote::fork_off(wire, subjects),
-            subjects,
-        }
+    /// Makes so many, for as many threads. To be called while the process has one thread, and addresses
+    /// are fixed.
+    pub fn several(count: usize, subjects: &'static [Subject]) -> Vec<Machine> {
+        let processors = zygote::processors();
+        let processors = processors.iter().copied().cycle().take(count);
+        let machines = processors.map(|processor| {
+            let wire = Wire::map();
+            Machine {
+                wire,
+                zygote: Zygote::fork_off(wire, subjects, processor),
+                subjects,
+                processor,
+            }
+        });
+        machines.collect()
     }
 
     /// What can run on it.
@@ -93,9 +102,10 @@ impl Machine {
         self.subjects
     }
 
-    /// Sets the clock and the random numbers of a run.
+    /// Sets the clock and the random numbers of a run, which belongs to the calling thread.
     pub fn begin_run(&self, random: u64) {
         let shared = self.wire.shared();
+        zygote::stay_on(self.processor);
         shared.clock.store(0, Ordering::Relaxed);
         shared.random.store(random, Ordering::Relaxed);
     }
