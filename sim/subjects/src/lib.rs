@@ -5,4 +5,5 @@
 //! call arrives there at the scheduler, and is answered by the simulated disk.
 
 pub mod subject;
+pub mod subjects;
 pub mod sys;
