@@ -8,8 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::subject::Subject;
 
+#[cfg(feature = "nodedb")]
+mod nodedb_wal;
 mod nodedb_wal_beta;
 mod nodedb_wal_beta_direct;
+mod nodedb_wal_beta_group;
+#[cfg(feature = "nodedb")]
+mod nodedb_wal_direct;
 mod okaywal;
 mod redb;
 mod seawall;
@@ -20,6 +25,11 @@ mod sqlite_modes;
 pub const ALL: &[Subject] = &[
     nodedb_wal_beta::SUBJECT,
     nodedb_wal_beta_direct::SUBJECT,
+    nodedb_wal_beta_group::SUBJECT,
+    #[cfg(feature = "nodedb")]
+    nodedb_wal::SUBJECT,
+    #[cfg(feature = "nodedb")]
+    nodedb_wal_direct::SUBJECT,
     okaywal::SUBJECT,
     redb::SUBJECT,
     seawall::SUBJECT,
