@@ -13,6 +13,7 @@ mod raw;
 mod stack;
 pub mod storm;
 pub mod subject;
+pub mod subjects;
 pub mod sys;
 mod wire;
 pub mod zygote;

@@ -1,0 +1,45 @@
+//! All subjects: an adapter each, in a file of its own, with what its documentation promises.
+//!
+//! A promise is a paraphrase in short of the page that the file names; where a page says nothing,
+//! nothing is checked. Options are the defaults, but for sizes: small ones, so that a few entries
+//! fill a file.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::subject::Subject;
+
+#[cfg(feature = "nodedb")]
+mod nodedb_wal;
+mod nodedb_wal_beta;
+mod nodedb_wal_beta_direct;
+mod nodedb_wal_beta_group;
+#[cfg(feature = "nodedb")]
+mod nodedb_wal_direct;
+mod okaywal;
+mod redb;
+mod seawall;
+mod sqlite;
+mod sqlite_modes;
+
+/// All of them.
+pub const ALL: &[Subject] = &[
+    nodedb_wal_beta::SUBJECT,
+    nodedb_wal_beta_direct::SUBJECT,
+    nodedb_wal_beta_group::SUBJECT,
+    #[cfg(feature = "nodedb")]
+    nodedb_wal::SUBJECT,
+    #[cfg(feature = "nodedb")]
+    nodedb_wal_direct::SUBJECT,
+    okaywal::SUBJECT,
+    redb::SUBJECT,
+    seawall::SUBJECT,
+    sqlite::WAL,
+    sqlite_modes::DELETE,
+    sqlite_modes::DELETE_EXTRA,
+    sqlite_modes::WAL_NORMAL,
+];
+
+/// A panic under the lock is told where it happened; whoever comes later goes on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,57 @@
+//! nodedb-wal 0.6.2, buffered and without encryption.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use nodedb_wal_later::{RecordType, SegmentedWal, SegmentedWalConfig};
+
+use super::lock;
+use crate::subject::{Log, Open, Outcome, Promises, Subject};
+
+// Source: https://docs.rs/nodedb-wal/0.6.2/nodedb_wal/, also its recovery, segmented and torn_tail.
+pub(super) const SUBJECT: Subject = Subject {
+    name: "nodedb-wal",
+    version: "nodedb-wal 0.6.2",
+    open: Open::Log(|path| open(path, false)),
+    promises: Promises {
+        durable: Some("sync makes what was appended durable"),
+        opens: Some("after a crash at any point a replay recovers; torn writes are no errors"),
+        intact: Some("each record has a CRC32C of its header and payload; LSNs are unique"),
+        prefix: Some("recovers a consistent prefix, and replays it in the order of LSNs"),
+        atomic: None,
+        stable: Some("recovery is idempotent: a second one gives the same answer"),
+    },
+    source: "nodedb-wal-0.6.2/src",
+};
+
+pub(super) fn open(path: &Path, direct: bool) -> Outcome<Box<dyn Log>> {
+    let mut config = SegmentedWalConfig::new(path.to_owned());
+    config.segment_target_size = 4096;
+    config.writer_config.use_direct_io = direct;
+    config.writer_config.write_buffer_size = 16 << 10;
+    Ok(Box::new(Mutex::new(SegmentedWal::open(config)?)))
+}
+
+impl Log for Mutex<SegmentedWal> {
+    fn append(&self, entry: &[u8]) -> Outcome<()> {
+        lock(self).append(RecordType::Put as u32, 1, 0, 0, entry)?;
+        Ok(())
+    }
+
+    fn commit(&self) -> Outcome<()> {
+        Ok(lock(self).sync()?)
+    }
+
+    fn read_all(&self) -> Outcome<Vec<Vec<u8>>> {
+        let records = lock(self).replay()?;
+        Ok(records.into_iter().map(|it| it.payload).collect())
+    }
+
+    fn trim(&self, count: usize) -> Outcome<()> {
+        let wal = lock(self);
+        if let Some(last) = wal.replay()?.get(count - 1) {
+            wal.truncate_before(last.header.lsn + 1)?;
+        }
+        Ok(())
+    }
+}
