@@ -9,7 +9,7 @@
 //! [`SimVfs`] puts the disk behind the seam of the log, with a [`Gate`] in front of each call
 //! for the scheduler and the crash plan. Neither knows anything about logs.
 //!
-//! Not modelled: hard links, removal of directories, modes and owners, times, mapped memory.
+//! Not modelled: hard links, modes and owners, times, mapped memory.
 //! Pages of a write that bypassed the cache are as volatile as any other: they need a sync.
 
 mod content;

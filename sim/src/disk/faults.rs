@@ -250,6 +250,14 @@ impl Disk {
         self.with_name_fault(stream, |disk| disk.remove_file(path))
     }
 
+    pub(super) fn faulty_remove_dir(
+        &mut self,
+        path: &Path,
+        stream: &mut Stream,
+    ) -> Result<(), Errno> {
+        self.with_name_fault(stream, |disk| disk.remove_dir(path))
+    }
+
     pub(super) fn faulty_rename(
         &mut self,
         from: &Path,

@@ -94,6 +94,23 @@ impl Disk {
         Ok(())
     }
 
+    /// Removes an empty directory. One that a power cut brings back is as it was durable.
+    pub fn remove_dir(&mut self, path: &Path) -> Result<(), Errno> {
+        let Some(at) = self.resolve_key(path)? else {
+            return Err(Errno::EBUSY);
+        };
+        let ino = self.lookup(&at)?;
+        if !self.dir(ino)?.cur.is_empty() {
+            return Err(Errno::ENOTEMPTY);
+        }
+        self.check_mode()?;
+        self.dir_mut(at.dir).cur.remove(&at.name);
+        self.strict.removed(&at);
+        let seq = self.next_seq();
+        self.atoms.push(seq, DirOp::Unlink { at, ino });
+        Ok(())
+    }
+
     /// Renames a file or directory, replacing a file or an empty directory.
     pub fn rename(&mut self, from: &Path, to: &Path) -> Result<(), Errno> {
         let (Some(from), Some(to)) = (self.resolve_key(from)?, self.resolve_key(to)?) else {

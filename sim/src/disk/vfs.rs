@@ -88,6 +88,15 @@ impl SimVfs {
         self.shared.dead.store(dead, Ordering::Relaxed);
     }
 
+    /// Removes an empty directory, as no log has to: the seam does not know this call.
+    ///
+    /// # Errors
+    /// As rmdir(2).
+    pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let body = |disk: &mut Disk, faults: &mut Stream| disk.faulty_remove_dir(path, faults);
+        self.call(CallKind::RemoveFile, path, body, |()| 0)
+    }
+
     /// A call on a path.
     fn call<T>(
         &self,

@@ -23,7 +23,7 @@ impl Files {
             Op::ReadDir => return self.list(at, buffer),
             Op::CreateDir => self.vfs.create_dir(at),
             Op::RemoveFile => self.vfs.remove_file(at),
-            Op::RemoveDir => return Err(libc::EPERM),
+            Op::RemoveDir => self.vfs.remove_dir(at),
             Op::Rename => {
                 let to = paths.next().ok_or(libc::EINVAL)??;
                 let renamed = self.vfs.rename(at, Path::new(to));
