@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::subject::Subject;
 
+mod commitlog;
+mod fjall;
 #[cfg(feature = "nodedb")]
 mod nodedb_wal;
 mod nodedb_wal_beta;
@@ -16,13 +18,18 @@ mod nodedb_wal_beta_group;
 #[cfg(feature = "nodedb")]
 mod nodedb_wal_direct;
 mod okaywal;
+mod raft_engine;
 mod redb;
 mod seawall;
+mod sled;
 mod sqlite;
 mod sqlite_modes;
+mod walrus;
 
 /// All of them.
 pub const ALL: &[Subject] = &[
+    commitlog::SUBJECT,
+    fjall::SUBJECT,
     nodedb_wal_beta::SUBJECT,
     nodedb_wal_beta_direct::SUBJECT,
     nodedb_wal_beta_group::SUBJECT,
@@ -31,12 +38,15 @@ pub const ALL: &[Subject] = &[
     #[cfg(feature = "nodedb")]
     nodedb_wal_direct::SUBJECT,
     okaywal::SUBJECT,
+    raft_engine::SUBJECT,
     redb::SUBJECT,
     seawall::SUBJECT,
+    sled::SUBJECT,
     sqlite::WAL,
     sqlite_modes::DELETE,
     sqlite_modes::DELETE_EXTRA,
     sqlite_modes::WAL_NORMAL,
+    walrus::SUBJECT,
 ];
 
 /// A panic under the lock is told where it happened; whoever comes later goes on.

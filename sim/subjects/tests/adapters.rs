@@ -41,15 +41,20 @@ subjects! {
     nodedb_wal "nodedb-wal",
     #[cfg(feature = "nodedb")]
     nodedb_wal_direct "nodedb-wal-direct",
+    commitlog "commitlog",
+    fjall "fjall",
     nodedb_wal_beta "nodedb-wal-beta",
     nodedb_wal_beta_group "nodedb-wal-beta-group",
     okaywal "okaywal",
+    raft_engine "raft-engine",
     redb "redb",
     seawall "seawall",
+    sled "sled",
     sqlite_delete "sqlite-delete",
     sqlite_delete_extra "sqlite-delete-extra",
     sqlite_wal "sqlite-wal",
     sqlite_wal_normal "sqlite-wal-normal",
+    walrus "walrus",
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! commitlog: its index is mapped into memory. Its documentation has no word about crashes.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use commitlog::message::MessageSet;
+use commitlog::{CommitLog, LogOptions, ReadLimit};
+
+use super::lock;
+use crate::subject::{Log, Open, Outcome, Promises, Subject};
+
+// Source: https://docs.rs/commitlog/0.2.0/commitlog/, also its CommitLog::flush and message.
+pub(super) const SUBJECT: Subject = Subject {
+    name: "commitlog",
+    version: "commitlog 0.2.0",
+    open: Open::Log(open),
+    promises: Promises {
+        // A flush is forced, it says, but not of what to where.
+        durable: None,
+        opens: None,
+        intact: Some("a message has a hash; a corrupt segment or index is an error of a read"),
+        prefix: Some("messages have a unique, monotonically increasing offset"),
+        atomic: None,
+        stable: None,
+    },
+    source: "commitlog-0.2.0/src",
+};
+
+fn open(path: &Path) -> Outcome<Box<dyn Log>> {
+    let mut options = LogOptions::new(path);
+    options.segment_max_bytes(4096).index_max_items(64);
+    Ok(Box::new(Mutex::new(CommitLog::new(options)?)))
+}
+
+impl Log for Mutex<CommitLog> {
+    fn append(&self, entry: &[u8]) -> Outcome<()> {
+        lock(self).append_msg(entry)?;
+        Ok(())
+    }
+
+    fn commit(&self) -> Outcome<()> {
+        Ok(lock(self).flush()?)
+    }
+
+    fn read_all(&self) -> Outcome<Vec<Vec<u8>>> {
+        let log = lock(self);
+        let (mut all, mut next) = (Vec::new(), 0);
+        while next < log.next_offset() {
+            let messages = log.read(next, ReadLimit::max_bytes(1 << 16))?;
+            messages
+                .iter()
+                .last()
+                .ok_or("no message where there should be one")?;
+            for message in messages.iter() {
+                all.push(message.payload().to_vec());
+                next = message.offset() + 1;
+            }
+        }
+        Ok(all)
+    }
+}
