@@ -138,7 +138,7 @@ impl StoreModel {
             return Err(Violation::new(Property::Acknowledged, story));
         }
         let stale = part.iter().find(|(key, value)| {
-            !client.states.iter().any(|state| state.get(*key) == Some(value))
+            !client.states.iter().any(|state| state.get(*key).is_some_and(|known| known == *value))
         });
         let broken = match stale {
             Some((key, _)) if self.promises.intact.is_some() => {
