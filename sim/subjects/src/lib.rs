@@ -6,6 +6,7 @@
 
 pub mod command;
 mod futex;
+mod interpose;
 pub mod kernel;
 mod model;
 mod process;
