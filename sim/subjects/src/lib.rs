@@ -10,7 +10,6 @@ mod interpose;
 pub mod kernel;
 mod model;
 mod process;
-mod raw;
 mod stack;
 pub mod storm;
 pub mod subject;

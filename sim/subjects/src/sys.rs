@@ -72,6 +72,8 @@ fn slot() -> usize {
 
 /// Asks; the answer's bytes are the first ones of the slot's buffer.
 fn ask(op: Op, args: [u64; 4], bytes: &[&[u8]]) -> Result<(u64, &'static [u8])> {
+    // What was stored in mapped memory is in the file for whoever looks now.
+    crate::interpose::write_back();
     let (wire, slot) = (wire(), slot());
     if wire.shared().wants_stacks.load(Ordering::Relaxed) != 0 {
         wire.tell_stack(slot, &crate::stack::of_caller());
@@ -175,6 +177,12 @@ pub fn remove_file(path: &[u8]) -> Result<()> {
 /// Renames a file or directory over what is there.
 pub fn rename(from: &[u8], to: &[u8]) -> Result<()> {
     ask(Op::Rename, [0; 4], &[from, b"\0", to]).map(drop)
+}
+
+/// There are no hard links, as on a file system that does not know them.
+// Source: link(2), EPERM.
+pub fn link(_: &[u8], _: &[u8]) -> Result<()> {
+    Err(libc::EPERM)
 }
 
 /// The names in a directory, without `.` and `..`.
