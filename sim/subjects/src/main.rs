@@ -1,3 +1,9 @@
 //! The command: subjects under the storm.
 
-fn main() {}
+use std::process::ExitCode;
+
+use seawall_sim::storm::Storms;
+
+fn main() -> ExitCode {
+    Storms::new([]).called("cargo subjects").main()
+}
