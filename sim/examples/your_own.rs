@@ -1,9 +1,9 @@
 //! Somebody else's code under the storm: a number in a file, which each save replaces as a whole by
 //! renaming a new file over it. It syncs the directory, so the name is durable; but not the file.
-//! `cargo run --release -p seawall-sim --example your_own` finds it; with `SYNC=1` all seeds pass.
+//! `cargo run --release -p seawall-sim --example your_own -- run --subject saves` finds it.
 
 use seawall::env::{sync::Mutex, vfs::OpenHow, vfs::Vfs};
-use seawall_sim::storm::{Sky, Storm, Verdict};
+use seawall_sim::storm::{Named, Sky, Storm, Storms, Verdict};
 use std::{cell::Cell, io, path::Path, process::ExitCode, sync::Arc};
 
 struct Saves {
@@ -55,5 +55,6 @@ pub(crate) fn storm(syncs: bool) -> Storm<impl Fn(&Sky) -> Verdict> {
 }
 
 fn main() -> ExitCode {
-    storm(std::env::var_os("SYNC").is_some()).main()
+    let named = |name, syncs| Named::new(name, "of today", move |_| storm(syncs));
+    Storms::new([named("saves", false), named("synced", true)]).main()
 }

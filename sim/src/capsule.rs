@@ -236,7 +236,7 @@ impl Capsule {
 }
 
 impl Verdict {
-    fn of(violation: &Violation) -> Verdict {
+    pub(crate) fn of(violation: &Violation) -> Verdict {
         let class = violation.property.class();
         Verdict {
             property: violation.property.name().into(),

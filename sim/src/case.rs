@@ -3,7 +3,8 @@
 
 use crate::checker::Violation;
 use crate::choice::{Choices, Purpose, Ratio, Record, Stream, Tape};
-use crate::events::Event;
+use crate::events::Happened;
+use crate::recording::LifeAbout;
 use crate::run::{Wants, watch};
 use crate::scenario::Scenario;
 use crate::sched::policy::PolicyKind;
@@ -42,6 +43,12 @@ pub trait Case: Clone + PartialEq {
 
     /// Where fresh choices come from: the same in every search.
     fn fresh_choices(&self) -> Stream;
+
+    /// What a power cut never tears, in bytes.
+    fn unit_bytes(&self) -> u64;
+
+    /// What is to be known of its lives beforehand, or was seen of them.
+    fn lives(&self, seen: &Seen) -> Vec<LifeAbout>;
 }
 
 /// What was seen of a run.
@@ -51,8 +58,10 @@ pub struct Seen {
     pub violation: Option<Violation>,
     /// All choices.
     pub record: Record,
-    /// What happened.
-    pub events: Vec<Event>,
+    /// What happened, and who did it.
+    pub events: Vec<Happened>,
+    /// The hash of the trace.
+    pub trace: u64,
 }
 
 impl Case for Scenario {
@@ -63,7 +72,8 @@ impl Case for Scenario {
         Seen {
             violation: watched.report.violation,
             record: watched.record,
-            events: watched.events.into_iter().map(|(_, event)| event).collect(),
+            events: watched.events,
+            trace: watched.report.trace.hash,
         }
     }
 
@@ -108,5 +118,17 @@ impl Case for Scenario {
 
     fn fresh_choices(&self) -> Stream {
         Choices::new(self.seed.0).stream(Purpose::Workload, 1)
+    }
+
+    fn unit_bytes(&self) -> u64 {
+        self.disk.unit_bytes()
+    }
+
+    fn lives(&self, _seen: &Seen) -> Vec<LifeAbout> {
+        let lives = self.lives.iter().map(|life| LifeAbout {
+            end: life.end.to_string(),
+            clients: life.clients.len(),
+        });
+        lives.collect()
     }
 }

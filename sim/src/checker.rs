@@ -200,6 +200,15 @@ pub struct Violation {
     pub story: String,
 }
 
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.story)
+    }
+}
+
+/// So that who judges somebody else's code can hand it on.
+impl std::error::Error for Violation {}
+
 impl Violation {
     /// A violation of `property`.
     pub fn new(property: Property, story: impl Into<String>) -> Violation {
@@ -209,15 +218,6 @@ impl Violation {
         }
     }
 }
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.story)
-    }
-}
-
-/// The body of a storm ends with it.
-impl std::error::Error for Violation {}
 
 /// `Err` where `holds` is false.
 pub(crate) fn ensure(

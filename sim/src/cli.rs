@@ -33,6 +33,7 @@ mod run;
 mod schedules;
 mod setting;
 mod shrink;
+pub mod subjects;
 mod sweep;
 mod syncs;
 
@@ -76,7 +77,16 @@ Examples:
   cargo sim import /var/lib/node/wal  a user's damaged log: did a crash do this?
   cargo sim bench                     how fast it is
   cargo sim canaries                  every lie, and every fault that does nothing
-  cargo sim syncs                     every sync of the log, and a seed that needs it";
+  cargo sim syncs                     every sync of the log, and a seed that needs it
+
+Other people's storage in place of the log: `cargo subjects --help`, from the repository's root.
+  cargo sim run 7 --seeds 20000 --subject okaywal
+  cargo sim explain sim-failures/okaywal-strict-0x7.toml --subject okaywal";
+
+/// What is said of other subjects than the log, below the options of each command that takes them.
+const SUBJECTS: &str = "\
+With --subject NAME all arguments go to `cargo subjects`, which does the same for other people's storage: \
+see `cargo subjects list` and sim/subjects/README.md.";
 
 /// Runs the seawall log on a simulated disk under a seeded scheduler, with crashes.
 #[derive(Parser)]
@@ -92,20 +102,25 @@ enum Command {
     ///
     /// SIM_SEED, SIM_CASES, SIM_TIME, SIM_PROFILE and SIM_JOBS stand in for SEED, --seeds, --time, --profile
     /// and --jobs where these are not given.
+    #[command(after_help = SUBJECTS)]
     Run(run::RunArgs),
     /// Spend hours on everything that finds mistakes, and tell in the morning what came of it.
     Nightly(nightly::NightlyArgs),
     /// Add up what shards of `run` or `explore` have done: the outcome is that of the whole.
     Merge(merge::MergeArgs),
     /// Run one seed, or one scenario file, and print the hash of its trace.
+    #[command(after_help = SUBJECTS)]
     Replay(replay::ReplayArgs),
     /// Make a failure as small as it gets: fewer lives, operations, faults and switches.
+    #[command(after_help = SUBJECTS)]
     Shrink(shrink::ShrinkArgs),
     /// Tell why a scenario fails, by what makes the failure go away.
+    #[command(after_help = SUBJECTS)]
     Explain(explain::ExplainArgs),
     /// Pack a failure into one file: shrunk, explained, with its commit and its command.
     Capsule(capsule::CapsuleArgs),
     /// Write a night's results, or one failure, as a page with time travel: one HTML file.
+    #[command(after_help = SUBJECTS)]
     Report(report::ReportArgs),
     /// Run every schedule of two clients with an operation each, with every crash and failed call.
     Schedules(schedules::SchedulesArgs),

@@ -71,7 +71,7 @@ pub(crate) fn explain_with<C: Case>(
         case,
         property: violation.property,
         fingerprint: Fingerprint::of(&violation),
-        events: seen.events,
+        events: seen.events.into_iter().map(|(_, event)| event).collect(),
         nearest: Nearest::default(),
         cause: None,
         runs: 1,

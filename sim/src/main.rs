@@ -10,5 +10,8 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    cli::Cli::parse().run()
+    match cli::subjects::handed_over() {
+        Some(code) => code,
+        None => cli::Cli::parse().run(),
+    }
 }

@@ -11,11 +11,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::case::{Case, Seen};
 use crate::disk::{CallKind, Fate};
 use crate::events::state::{Change, State};
-use crate::events::{Event, Happened, Made, Saying};
-use crate::run::{Report, Wants, watch};
-use crate::scenario::Scenario;
+use crate::events::{Event, Made, Saying};
+use crate::run::Wants;
 use crate::world::Repair;
 
 mod chrome;
@@ -38,9 +38,9 @@ pub struct Recording {
     pub sector: u64,
     /// The hash of the trace, in hexadecimal digits.
     pub trace: String,
-    /// How each life of the scenario is to end, and with how many clients.
+    /// How each life is to end, and with how many clients.
     pub lives: Vec<LifeAbout>,
-    /// The places of the log that calls were made at.
+    /// The places of the program that calls were made at.
     pub sites: Vec<String>,
     /// How many steps were left out at the beginning, as there are too many.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -52,7 +52,7 @@ pub struct Recording {
     pub steps: Vec<Step>,
 }
 
-/// A life of the scenario.
+/// What is to be known of a life beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifeAbout {
     /// How it is to end.
@@ -160,7 +160,7 @@ pub struct Call {
     /// The error it returned.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Where in the log it was made, by its place in `sites`.
+    /// Where in the program it was made, by its place in `sites`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<usize>,
     /// `before`, `within` or `after` where the life ends at it.
@@ -171,35 +171,36 @@ pub struct Call {
     pub changes: bool,
 }
 
-/// Runs a scenario and records it.
-pub fn record(scenario: &Scenario) -> Recording {
-    record_repaired(scenario, None)
+/// Runs a case and records it.
+pub fn record<C: Case>(case: &C) -> Recording {
+    record_repaired(case, None)
 }
 
-/// The same, with something made durable that the log does not sync.
-pub fn record_repaired(scenario: &Scenario, repair: Option<Repair>) -> Recording {
-    let mut recording = record_whole(scenario, repair);
+/// The same, with something made durable that the program does not sync.
+pub fn record_repaired<C: Case>(case: &C, repair: Option<Repair>) -> Recording {
+    let mut recording = record_whole(case, repair);
     recording.cut_to(BYTES_MAX);
     recording
 }
 
 /// The same, however long it is.
-pub fn record_whole(scenario: &Scenario, repair: Option<Repair>) -> Recording {
+pub fn record_whole<C: Case>(case: &C, repair: Option<Repair>) -> Recording {
     let wants = Wants {
         events: true,
         changes: true,
         repair,
         ..Wants::default()
     };
-    let watched = watch(scenario, wants);
-    Recording::of(scenario, watched.events, &watched.report)
+    let seen = case.watch(wants);
+    Recording::of(case, seen)
 }
 
 impl Recording {
-    fn of(scenario: &Scenario, events: Vec<Happened>, report: &Report) -> Recording {
+    fn of<C: Case>(case: &C, seen: Seen) -> Recording {
+        let lives = case.lives(&seen);
         let mut sites = Sites::default();
         let mut steps: Vec<Step> = Vec::new();
-        for (task, event) in events {
+        for (task, event) in seen.events {
             let what = match event {
                 Event::Changed(change) => {
                     let last = steps.last_mut().expect("a life has begun");
@@ -226,25 +227,21 @@ impl Recording {
                 change: None,
             });
         }
-        if let Some(violation) = &report.violation {
+        if let Some(violation) = seen.violation {
             steps.push(Step {
                 task: None,
                 what: What::Violation {
                     property: violation.property.to_string(),
-                    story: violation.story.clone(),
+                    story: violation.story,
                 },
                 change: None,
             });
         }
-        let lives = scenario.lives.iter().map(|life| LifeAbout {
-            end: life.end.to_string(),
-            clients: life.clients.len(),
-        });
         Recording {
             format: FORMAT,
-            sector: scenario.disk.unit_bytes(),
-            trace: format!("{:016x}", report.trace.hash),
-            lives: lives.collect(),
+            sector: case.unit_bytes(),
+            trace: format!("{:016x}", seen.trace),
+            lives,
             sites: sites.into_texts(),
             left_out: 0,
             base: None,

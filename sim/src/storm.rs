@@ -67,15 +67,24 @@ use crate::sched::plan::Plan;
 use crate::sched::policy::PolicyKind;
 use crate::trace;
 
+mod campaign;
 mod cli;
+mod cpu;
+mod figures;
+mod film;
 mod gate;
+mod named;
+mod table;
 mod trial;
 
+pub use figures::Figures;
+pub use named::{Body, Named, Storms};
 pub use trial::{Report, Trial};
 
 use gate::{Breaker, CutAt};
 
-/// How a body ends; `?` takes the errors of calls, and a text makes one.
+/// How a body ends; `?` takes the errors of calls, and a text makes one. Who knows which property does
+/// not hold says so with a [`Violation`](crate::checker::Violation).
 pub type Verdict = Result<(), Box<dyn Error>>;
 
 /// A program under the storm.
@@ -98,19 +107,6 @@ pub struct Sky {
     was_killed: Cell<bool>,
     is_spared_kills: Cell<bool>,
     figures: Cell<Figures>,
-}
-
-/// What a run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Lives that began.
-    pub lives: u64,
-    /// Those that ended at a call to the disk.
-    pub cuts: u64,
-    /// Steps that were taken.
-    pub steps: u64,
-    /// Scheduling points that were passed.
-    pub points: u64,
 }
 
 /// One life of the process: from an open to the power cut.
@@ -170,6 +166,18 @@ impl<B: Fn(&Sky) -> Verdict> Storm<B> {
     #[must_use]
     pub fn on(self, knobs: Knobs) -> Storm<B> {
         Storm { knobs, ..self }
+    }
+
+    /// The same, of a type that all storms can have.
+    pub fn boxed(self) -> Storm<Body>
+    where
+        B: 'static,
+    {
+        Storm {
+            source: self.source,
+            knobs: self.knobs,
+            body: Box::new(self.body),
+        }
     }
 }
 
@@ -233,7 +241,10 @@ impl Sky {
         events::keep(|| Event::Life(number));
         self.vfs
             .set_faults(self.choices.stream(Purpose::Faults, number));
-        self.vfs.with_disk(|disk| disk.set_calm(ending.is_none()));
+        self.vfs.with_disk(|disk| {
+            disk.set_calm(ending.is_none());
+            events::observe(disk);
+        });
         self.gate
             .begin_life(number, ending.and_then(|ending| ending.at));
         let ended = body(&Life {
@@ -257,6 +268,10 @@ impl Sky {
     /// What the process or the machine had in memory is gone.
     fn end(&self, number: u64, ending: Ending) {
         self.was_killed.set(ending.is_kill);
+        self.count(|figures| match ending.is_kill {
+            true => figures.kills += 1,
+            false => figures.power_cuts += 1,
+        });
         let mut stream = self.choices.stream(Purpose::Crash, number);
         let image = || self.vfs.with_disk(|disk| disk.image());
         let before = events::are_kept().then(image);
@@ -272,6 +287,7 @@ impl Sky {
         if let Some(before) = before {
             let lost = image().lost_since(&before);
             events::keep(|| Event::Lost { by: text, lost });
+            self.vfs.with_disk(|disk| events::observe_crash(disk));
         }
     }
 

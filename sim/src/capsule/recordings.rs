@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::to_raw_value;
 
+use crate::case::Case;
 use crate::explain::Neighbour;
 use crate::recording::{Recording, record};
-use crate::scenario::Scenario;
 
 /// What the report shows of a failure, step by step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,9 +27,9 @@ pub struct Passing {
 
 impl Recordings {
     /// Records both.
-    pub(super) fn of(scenario: &Scenario, neighbour: Option<&Neighbour>) -> Recordings {
+    pub(crate) fn of<C: Case>(case: &C, neighbour: Option<&Neighbour<C>>) -> Recordings {
         Recordings {
-            failing: record(scenario),
+            failing: record(case),
             passing: neighbour.map(|neighbour| Passing {
                 what: neighbour.what.clone(),
                 recording: neighbour.record(),

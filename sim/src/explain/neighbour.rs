@@ -1,5 +1,6 @@
 //! The passing neighbour: the scenario with one thing changed, to stand beside the one that fails.
 
+use crate::case::Case;
 use crate::recording::{Recording, record_repaired};
 use crate::scenario::Scenario;
 use crate::world::Repair;
@@ -15,7 +16,7 @@ pub struct Neighbour<C = Scenario> {
     pub repair: Option<Repair>,
 }
 
-impl Neighbour {
+impl<C: Case> Neighbour<C> {
     /// Runs it and records it.
     pub fn record(&self) -> Recording {
         record_repaired(&self.scenario, self.repair.clone())

@@ -18,8 +18,11 @@ impl Fingerprint {
         Fingerprint {
             property: violation.property,
             place: match violation.property {
-                // The place is in the panic's message, by its line.
-                Property::Panic => violation.story.clone(),
+                // The place, with its line, is at the message's end.
+                Property::Panic => match violation.story.rsplit_once(" at ") {
+                    Some((message, place)) => format!("{} at {place}", skeleton(message)),
+                    None => skeleton(&violation.story),
+                },
                 _ => skeleton(&violation.story),
             },
         }
@@ -92,6 +95,12 @@ mod tests {
         };
         assert_eq!(key("b19f56cb8a13dec1"), key("dadadadaffaaffaa"));
         assert_ne!(key("b19f56cb8a13dec1"), key("of-the-other-log"));
+        let panic = |len: u32, line: u32| {
+            let story = format!("the len is {len} but the index is 9 at src/a.rs:{line}");
+            Fingerprint::of(&Violation::new(Property::Panic, story))
+        };
+        assert_eq!(panic(3, 17), panic(4, 17));
+        assert_ne!(panic(3, 17), panic(3, 18));
         let other = Violation::new(Property::Stability, "lsn 7 is gone");
         assert!(!of("lsn 7 is gone").is_of(&other));
     }

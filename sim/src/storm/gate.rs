@@ -95,7 +95,18 @@ impl Gate for Breaker {
         }
         let task = Scheduler::of_this_thread().current_task().unwrap_or(0);
         let (number, change) = watch.under_way[task];
-        let site = events::site();
+        events::keep(|| {
+            Event::Call(Made {
+                number,
+                change,
+                call: performed.call,
+                name: (performed.name)(),
+                site: events::site(),
+                result: performed.result,
+                fate: performed.fate,
+            })
+        });
+        events::observe(disk);
         if let Some(repair) = &watch.repair {
             let is_time = match &repair.after {
                 After::Call(life, call) => (*life, *call) == (watch.life, number),
@@ -103,18 +114,9 @@ impl Gate for Breaker {
             };
             if is_time {
                 disk.make_durable_now(repair.what);
+                events::keep(|| Event::Repaired);
+                events::observe(disk);
             }
         }
-        events::keep(|| {
-            Event::Call(Made {
-                number,
-                change,
-                call: performed.call,
-                name: (performed.name)(),
-                site,
-                result: performed.result,
-                fate: performed.fate,
-            })
-        });
     }
 }

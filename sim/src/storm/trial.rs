@@ -6,9 +6,10 @@ use super::{Ending, Figures, LIFE_SHIFT, Sky, Stop, Storm, Verdict};
 use crate::case::{Case, Seen};
 use crate::checker::{Property, Violation};
 use crate::choice::{Choices, Purpose, Record, Recording, Stream, Tape, TrackId};
-use crate::disk::Fate;
-use crate::events::{self, Event};
+use crate::disk::{Fate, Profile};
+use crate::events::{self, Event, Happened};
 use crate::explain::{Ending as Change, Explainer, Explanation, describe, explain_with};
+use crate::recording::LifeAbout;
 use crate::run::Wants;
 use crate::sched::outcome::Outcome;
 use crate::sched::panics::judged;
@@ -46,10 +47,15 @@ struct Saved {
 impl<B: Fn(&Sky) -> Verdict> Storm<B> {
     /// The run of a seed.
     pub fn trial(&self, seed: Seed) -> Trial<'_, B> {
+        self.trial_with(seed, Tape::default())
+    }
+
+    /// The same, with what is not left to the seed.
+    pub(super) fn trial_with(&self, seed: Seed, tape: Tape) -> Trial<'_, B> {
         Trial {
             storm: self,
             seed,
-            tape: Tape::default(),
+            tape,
         }
     }
 
@@ -59,11 +65,7 @@ impl<B: Fn(&Sky) -> Verdict> Storm<B> {
     /// What is wrong with it.
     pub fn parse(&self, text: &str) -> Result<Trial<'_, B>, String> {
         let saved: Saved = toml::from_str(text).map_err(|error| error.to_string())?;
-        Ok(Trial {
-            storm: self,
-            seed: saved.seed,
-            tape: saved.tape,
-        })
+        Ok(self.trial_with(saved.seed, saved.tape))
     }
 
     /// The first of so many seeds that fails.
@@ -77,6 +79,11 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
     /// The seed.
     pub fn seed(&self) -> Seed {
         self.seed
+    }
+
+    /// The file system.
+    pub(super) fn profile(&self) -> Profile {
+        self.storm.knobs.profile
     }
 
     /// Runs it; `with_text` keeps the trace's lines.
@@ -93,8 +100,18 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
     /// # Errors
     /// When the two runs differ: something in them comes from neither seed nor tape.
     pub fn run_twice(&self) -> Result<Report, Violation> {
-        let (one, other) = (self.run(false), self.run(false));
-        match one == other {
+        self.run_again(self.run(false))
+    }
+
+    /// Runs it once more.
+    ///
+    /// # Errors
+    /// When it differs from the run that there was.
+    pub(super) fn run_again(&self, one: Report) -> Result<Report, Violation> {
+        let other = self.run(false);
+        let is_same = (&one.violation, one.trace.hash, one.figures)
+            == (&other.violation, other.trace.hash, other.figures);
+        match is_same {
             true => Ok(one),
             false => Err(Violation::new(
                 Property::Determinism,
@@ -116,14 +133,31 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
         taken.count()
     }
 
+    /// How much of it a person has to read, where it has its choices on a tape.
+    pub(super) fn size(&self) -> String {
+        let (steps, choices) = (self.steps(), self.tape.places().len());
+        let plural = if steps == 1 { "" } else { "s" };
+        format!("{steps} step{plural}, {choices} choices on the tape")
+    }
+
     /// The smallest run that fails in the same way, after at most so many; `None` where it does not
     /// fail.
     #[must_use]
     pub fn shrunk(&self, runs_max: u64) -> Option<Self> {
+        self.shrunk_with(runs_max, &mut |_| {})
+            .map(|(trial, _)| trial)
+    }
+
+    /// The same, and how many runs that took; `tell` hears after each of them.
+    pub(super) fn shrunk_with(
+        &self,
+        runs_max: u64,
+        tell: &mut dyn FnMut(u64),
+    ) -> Option<(Self, u64)> {
         let mut structured = self.clone();
         structured.tape = structure_of(&self.recorded());
         // A tape may say what no seed does; but what it was made of, it does again.
-        shrink_tape(&structured, runs_max, &mut |_| {}).map(|(trial, _)| trial)
+        shrink_tape(&structured, runs_max, tell)
     }
 
     /// Why it fails; `None` where it does not. It has its choices on a tape, as [`Trial::shrunk`] leaves
@@ -149,9 +183,9 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
         self.watch(wants).record
     }
 
-    fn look(&self, wants: Wants) -> (Report, Record, Vec<Event>) {
+    fn look(&self, wants: Wants) -> (Report, Record, Vec<Happened>) {
         trace::start(wants.text);
-        events::start_of(self.storm.program(), wants.events, false);
+        events::start_of(self.storm.program(), wants.events, wants.changes);
         let recording = Recording::default();
         let choices = Choices::new(self.seed.0).with_tape(self.tape.clone());
         let choices = match wants.record {
@@ -170,8 +204,7 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
             trace: trace::finish(),
             figures: sky.figures.get(),
         };
-        let events = events::finish().into_iter().map(|(_, event)| event);
-        (report, recording.take(), events.collect())
+        (report, recording.take(), events::finish())
     }
 }
 
@@ -235,6 +268,7 @@ impl<B: Fn(&Sky) -> Verdict> Case for Trial<'_, B> {
             violation: report.violation,
             record,
             events,
+            trace: report.trace.hash,
         }
     }
 
@@ -271,6 +305,34 @@ impl<B: Fn(&Sky) -> Verdict> Case for Trial<'_, B> {
 
     fn fresh_choices(&self) -> Stream {
         Choices::new(self.seed.0).stream(Purpose::Mutation, 0)
+    }
+
+    fn unit_bytes(&self) -> u64 {
+        self.storm.knobs.unit_bytes()
+    }
+
+    /// Those that ended, each in the place of its number; the last one does not end.
+    fn lives(&self, seen: &Seen) -> Vec<LifeAbout> {
+        let mut lives: Vec<LifeAbout> = Vec::new();
+        let (mut number, mut clients) = (0, 0);
+        for (task, event) in &seen.events {
+            clients = task.map_or(clients, |task| clients.max(task + 1));
+            match event {
+                Event::Life(begun) => (number, clients) = (*begun as usize, 0),
+                Event::Lost { by, .. } => {
+                    lives.resize_with(number - 1, || LifeAbout {
+                        end: "nothing: it was left out".to_owned(),
+                        clients: 0,
+                    });
+                    lives.push(LifeAbout {
+                        end: by.to_string(),
+                        clients,
+                    });
+                }
+                _ => {}
+            }
+        }
+        lives
     }
 }
 

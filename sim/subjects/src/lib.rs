@@ -3,6 +3,21 @@
 //! A subject runs in a process of its own, as many threads of which run at once as the simulator lets:
 //! one. Its system calls are made to the simulator, in the process above, which is its kernel: each
 //! call arrives there at the scheduler, and is answered by the simulated disk.
+//!
+//! | room | what is there | in which process |
+//! | --- | --- | --- |
+//! | [`subject`], [`subjects`] | what a subject is; all of them, an adapter each | the subject's |
+//! | `interpose` | libc's calls of unmodified code | the subject's |
+//! | [`sys`], `process` | calls to the kernel; the clients that do what they are told | the subject's |
+//! | `wire`, [`zygote`] | shared memory between the two; where processes come from | both |
+//! | [`kernel`] | threads, descriptors, locks: each call as a task of the scheduler | the simulator's |
+//! | [`storm`], `model` | what clients do; what they may expect | the simulator's |
+
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use seawall_sim::disk::Knobs;
+use seawall_sim::storm::{Named, Storms};
 
 pub mod command;
 mod futex;
@@ -17,3 +32,29 @@ pub mod subjects;
 pub mod sys;
 mod wire;
 pub mod zygote;
+
+use kernel::Machine;
+use subject::Subject;
+
+/// A machine for each worker, made before there are any.
+static MACHINES: OnceLock<Vec<Machine>> = OnceLock::new();
+
+/// The program over these subjects: reads the arguments, runs, tells.
+///
+/// # Panics
+/// When it is called twice.
+pub fn main(subjects: &'static [Subject]) -> ExitCode {
+    zygote::without_randomized_addresses();
+    let named = subjects.iter().enumerate().map(|(number, subject)| {
+        let storm = move |worker: usize| {
+            let machines = MACHINES.get().expect("they are made first");
+            storm::storm(&machines[worker], number, Knobs::default())
+        };
+        Named::new(subject.name, subject.version, storm).about(subject.promises.lines())
+    });
+    let prepare = |workers| {
+        let machines = Machine::several(workers, subjects);
+        assert!(MACHINES.set(machines).is_ok(), "it is one program");
+    };
+    Storms::new(named).called("cargo subjects").prepared_by(&prepare).main()
+}

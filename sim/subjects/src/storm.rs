@@ -19,7 +19,7 @@ use crate::subject::{Open, Subject};
 /// How many lives the storm lasts, at most.
 const LIVES: u64 = 3;
 /// How many clients there are, at most.
-const CLIENTS_MAX: u64 = 1;
+const CLIENTS_MAX: u64 = 3;
 /// How many threads of its own a subject may start in a life.
 const HELPERS: usize = 20;
 /// How many steps a client takes in a life, at most.
@@ -213,7 +213,8 @@ impl Run<'_> {
     /// Adds or changes something; `false` where the subject refuses.
     fn change(&self, process: &Process<'_>, client: usize, step: &Step) -> Result<bool, Box<dyn std::error::Error>> {
         let count = 1 + step.below(3);
-        let len = || *step.pick(LENGTHS);
+        let longest = self.subject.longest;
+        let len = || (*step.pick(LENGTHS)).min(longest);
         let command = match &mut *self.model.borrow_mut() {
             Model::Log(log) => {
                 let entries = (0..count).map(|_| log.next_entry(client, len()));
@@ -273,6 +274,9 @@ impl Run<'_> {
     fn trim(&self, process: &Process<'_>, client: usize, step: &Step) -> Verdict {
         let read = self.read(process, client)?;
         let count = step.below(read.len() as u64 + 1);
+        if count == 0 {
+            return Ok(());
+        }
         if let Model::Log(log) = &mut *self.model.borrow_mut() {
             log.trimmed(&read, count as usize);
         }

@@ -29,7 +29,7 @@ pub trait Log: Send + Sync {
     /// A violation, where the subject promises that it can be read after any crash.
     fn read_all(&self) -> Outcome<Vec<Vec<u8>>>;
 
-    /// The first `count` entries of `read_all` are not needed any more: they may go, now or later.
+    /// The first `count` entries of `read_all`, of which there is one at least, are not needed any more: they may go, now or later.
     /// Storage that can't do that does nothing.
     ///
     /// # Errors
@@ -109,6 +109,22 @@ pub struct Promises {
     pub stable: Option<&'static str>,
 }
 
+impl Promises {
+    /// What is checked, and why, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let all = [
+            ("durable", self.durable),
+            ("opens", self.opens),
+            ("intact", self.intact),
+            ("prefix", self.prefix),
+            ("atomic", self.atomic),
+            ("stable", self.stable),
+        ];
+        let promised = all.iter().filter_map(|(name, words)| Some((name, (*words)?)));
+        promised.map(|(name, words)| format!("{name}: {words}")).collect()
+    }
+}
+
 /// Something to be put under the storm.
 #[derive(Clone, Copy)]
 pub struct Subject {
@@ -120,6 +136,8 @@ pub struct Subject {
     pub open: Open,
     /// What it promises.
     pub promises: Promises,
+    /// The longest entry or value that it takes as it is opened here, in bytes.
+    pub longest: usize,
     /// Its sources, as parts of paths: an explanation tells places there.
     pub source: &'static str,
 }

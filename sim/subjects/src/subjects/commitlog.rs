@@ -23,6 +23,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: None,
     },
+    longest: usize::MAX,
     source: "commitlog-0.2.0/src",
 };
 

@@ -21,6 +21,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: Some("a batch is committed atomically"),
         stable: None,
     },
+    longest: usize::MAX,
     source: "fjall-3.1.13/src",
 };
 

@@ -21,6 +21,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: Some("recovery is idempotent: a second one gives the same answer"),
     },
+    longest: 4000,
     source: "nodedb-wal-0.6.2/src",
 };
 

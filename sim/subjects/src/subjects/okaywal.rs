@@ -22,6 +22,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: None,
     },
+    longest: usize::MAX,
     source: "okaywal-0.3.1/src",
 };
 

@@ -25,6 +25,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: None,
     },
+    longest: usize::MAX,
     source: "raft-engine-0.4.2/src",
 };
 

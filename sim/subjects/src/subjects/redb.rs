@@ -21,6 +21,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: Some("all transactions are atomic"),
         stable: Some("ACID: what a transaction read was committed, and stays"),
     },
+    longest: usize::MAX,
     source: "redb-4.6.0/src",
 };
 

@@ -20,6 +20,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: Some("what one recovery showed, every later one shows"),
     },
+    longest: usize::MAX,
     source: "src",
 };
 

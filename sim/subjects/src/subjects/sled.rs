@@ -19,6 +19,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: Some("a batch is applied atomically"),
         stable: None,
     },
+    longest: usize::MAX,
     source: "sled-0.34.7/src",
 };
 

@@ -22,6 +22,7 @@ pub(super) const WAL: Subject = Subject {
         atomic: Some("all changes of a transaction occur or none, whatever fails"),
         stable: Some("ACID: what a transaction read was committed, and stays"),
     },
+    longest: usize::MAX,
     source: "libsqlite3-sys-0.40.0/sqlite3",
 };
 

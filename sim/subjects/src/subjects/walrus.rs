@@ -24,6 +24,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: None,
     },
+    longest: usize::MAX,
     source: "walrus-rust-0.2.0/src",
 };
 
