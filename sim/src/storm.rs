@@ -325,6 +325,7 @@ impl Sky {
         let plan = Plan {
             spurious: tasks.spurious(),
             helpers: tasks.helpers,
+            step_limit: STEPS_MAX,
             ..Plan::new(policy, stream)
         };
         let outcome = scheduler.run(tasks.clients + tasks.helpers, plan, body);
@@ -349,6 +350,9 @@ impl Sky {
 const LIFE_SHIFT: u32 = 32;
 const PART_SHIFT: u32 = 24;
 const TASK_SHIFT: u32 = 16;
+
+/// So many scheduling points, and it will not end: no life comes near.
+const STEPS_MAX: u64 = 100_000;
 
 const POLICIES: &[PolicyKind] = &[
     PolicyKind::Walk,

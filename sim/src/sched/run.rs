@@ -57,7 +57,7 @@ impl Drop for Session {
 }
 
 /// What a helper waits for that did not begin: no object has this address.
-fn beginning(helper: usize) -> usize {
+pub(super) fn beginning(helper: usize) -> usize {
     usize::MAX - helper
 }
 

@@ -101,13 +101,20 @@ impl LogModel {
         }
     }
 
-    /// Judges what somebody reads in the middle of a life.
+    /// What whoever begins to read now is to find.
+    pub fn acknowledged(&self) -> Vec<bool> {
+        let is_acknowledged = |entry: &Entry| entry.fate == Fate::Acknowledged;
+        self.entries.iter().map(is_acknowledged).collect()
+    }
+
+    /// Judges what somebody reads in the middle of a life, who has begun when so much was
+    /// [acknowledged](LogModel::acknowledged).
     ///
     /// # Errors
     /// What should not be so.
-    pub fn judge_read(&self, read: &[Vec<u8>]) -> Result<(), Violation> {
+    pub fn judge_read(&self, read: &[Vec<u8>], acknowledged: &[bool]) -> Result<(), Violation> {
         let found = self.find(read)?;
-        self.judge_acknowledged(&found)
+        self.judge_acknowledged(&found, acknowledged)
     }
 
     /// Judges what a recovery has found, and remembers it.
@@ -116,7 +123,7 @@ impl LogModel {
     /// What should not be so.
     pub fn judge_recovery(&mut self, read: &[Vec<u8>], was_cut: bool) -> Result<(), Violation> {
         let found = self.find(read)?;
-        self.judge_acknowledged(&found)?;
+        self.judge_acknowledged(&found, &self.acknowledged())?;
         if self.promises.prefix.is_some() {
             self.judge_prefix(read, &found)?;
         }
@@ -152,13 +159,13 @@ impl LogModel {
         Ok(found)
     }
 
-    fn judge_acknowledged(&self, found: &[bool]) -> Result<(), Violation> {
-        let mut entries = self.entries.iter().zip(found).enumerate();
-        let lost = entries.find(|(_, (entry, is_there))| {
-            !**is_there && !entry.is_trimmed && entry.fate == Fate::Acknowledged
+    fn judge_acknowledged(&self, found: &[bool], acknowledged: &[bool]) -> Result<(), Violation> {
+        let wanted = acknowledged.iter().zip(found).zip(&self.entries);
+        let lost = wanted.enumerate().find(|(_, ((is_acknowledged, is_there), entry))| {
+            **is_acknowledged && !**is_there && !entry.is_trimmed
         });
         match lost {
-            Some((number, (entry, _))) if self.promises.durable.is_some() => {
+            Some((number, (_, entry))) if self.promises.durable.is_some() => {
                 let story = format!(
                     "entry {number} of client {} was acknowledged, and is not there",
                     entry.client

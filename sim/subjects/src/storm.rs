@@ -259,10 +259,14 @@ impl Run<'_> {
 
     /// All entries, of a log.
     fn read(&self, process: &Process<'_>, client: usize) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error>> {
+        let acknowledged = match &*self.model.borrow() {
+            Model::Log(log) => log.acknowledged(),
+            Model::Store(_) => Vec::new(),
+        };
         let answer = process.command(client, &Command::ReadAll).map_err(died)?;
         match (answer, &*self.model.borrow()) {
             (Ok(Answer::Entries(read)), Model::Log(log)) => {
-                log.judge_read(&read)?;
+                log.judge_read(&read, &acknowledged)?;
                 Ok(read)
             }
             // What others change meanwhile may be seen or not, change by change.

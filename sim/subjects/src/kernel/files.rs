@@ -249,10 +249,12 @@ impl Files {
     }
 
     fn sync(&self, file: &OpenFile, data_only: bool) -> Result<(), i32> {
+        // It may be renamed while others go first.
+        let path = file.path.borrow().clone();
         let done = match (&file.file, data_only) {
             (Some(file), true) => file.sync_data(),
             (Some(file), false) => file.sync_all(),
-            (None, _) => self.vfs.sync_dir(Path::new(&*file.path.borrow().clone())),
+            (None, _) => self.vfs.sync_dir(Path::new(&path)),
         };
         done.map_err(|error| errno(&error))
     }
