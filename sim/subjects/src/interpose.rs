@@ -34,6 +34,7 @@ mod memory;
 mod mutex;
 mod names;
 mod open;
+mod pages;
 mod paths;
 mod random;
 mod ranges;
@@ -46,4 +47,4 @@ mod threads;
 mod time;
 mod waiting;
 
-pub(crate) use mapping::write_back;
+pub(crate) use pages::write_back;

@@ -179,12 +179,6 @@ pub fn rename(from: &[u8], to: &[u8]) -> Result<()> {
     ask(Op::Rename, [0; 4], &[from, b"\0", to]).map(drop)
 }
 
-/// There are no hard links, as on a file system that does not know them.
-// Source: link(2), EPERM.
-pub fn link(_: &[u8], _: &[u8]) -> Result<()> {
-    Err(libc::EPERM)
-}
-
 /// The names in a directory, without `.` and `..`.
 pub fn read_dir(path: &[u8]) -> Result<Vec<DirEntry>> {
     let (_, mut bytes) = ask(Op::ReadDir, [0; 4], &[path])?;

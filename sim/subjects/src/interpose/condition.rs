@@ -9,6 +9,7 @@ use libc::{
 };
 
 use super::answer::Kept;
+use super::pages;
 use super::mutex::{pthread_mutex_lock, pthread_mutex_unlock};
 use super::raw::real;
 use super::time;
@@ -48,13 +49,16 @@ unsafe fn wait(condition: usize, mutex: *mut Mutex, deadline: Option<u64>) -> c_
             own.next().expect("pushed above").is_woken
         })
     };
-    let mut result = 0;
-    while !is_woken() {
-        if sys::futex_wait(place, deadline).is_err() && !is_woken() {
-            result = libc::ETIMEDOUT;
-            break;
+    let result = loop {
+        // See `waiting`: nobody is between the look and the wait.
+        pages::write_back();
+        if is_woken() {
+            break 0;
         }
-    }
+        if sys::futex_wait(place, deadline).is_err() && !is_woken() {
+            break libc::ETIMEDOUT;
+        }
+    };
     WAITERS.with(|waiters| waiters.retain(|waiter| waiter.place != place));
     // SAFETY: The caller's lock.
     unsafe { pthread_mutex_lock(mutex) };

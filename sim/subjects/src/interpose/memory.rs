@@ -1,4 +1,4 @@
-//! Files in memory, as callers ask for them; how they are kept is told in `mapping`.
+//! Files in memory, as callers ask for them; how they are kept is told in `pages`.
 #![allow(unsafe_code)] // Functions of libc.
 
 use std::ffi::{c_int, c_void};
@@ -6,7 +6,8 @@ use std::ffi::{c_int, c_void};
 use libc::{off_t, size_t};
 
 use super::answer::number;
-use super::mapping::{self, PAGE_BYTES};
+use super::mapping;
+use super::pages::PAGE_BYTES;
 use super::paths::is_file;
 use super::raw::{also, pass};
 use crate::sys;

@@ -14,12 +14,10 @@ use crate::sys;
 
 /// Tries until it is no more refused because of another holder.
 fn take(address: usize, mut attempt: impl FnMut() -> c_int) -> c_int {
-    loop {
-        match attempt() {
-            libc::EBUSY => waiting::wait(address),
-            done => return done,
-        }
-    }
+    waiting::until(address, || match attempt() {
+        libc::EBUSY => None,
+        done => Some(done),
+    })
 }
 
 #[unsafe(no_mangle)]

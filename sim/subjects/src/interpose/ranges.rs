@@ -56,6 +56,19 @@ impl Range {
 /// Takes a lock or gives it back; `EAGAIN` where another open file has one in its way.
 pub fn set(fd: c_int, lock: &Lock) -> sys::Result<()> {
     let range = range(fd, lock)?;
+    try_set(range, lock)
+}
+
+/// As [`set`], when it can be.
+pub fn wait(fd: c_int, lock: &Lock) -> sys::Result<()> {
+    let range = range(fd, lock)?;
+    waiting::until(address(), || match try_set(range, lock) {
+        Err(libc::EAGAIN) => None,
+        done => Some(done),
+    })
+}
+
+fn try_set(range: Range, lock: &Lock) -> sys::Result<()> {
     let is_taken = c_int::from(lock.l_type) != libc::F_UNLCK;
     HELD.with(|held| {
         if is_taken && held.iter().any(|other| range.conflicts(other)) {
@@ -68,16 +81,6 @@ pub fn set(fd: c_int, lock: &Lock) -> sys::Result<()> {
     // A lock that was given back, or is weaker now.
     waiting::wake(address(), u32::MAX);
     Ok(())
-}
-
-/// As [`set`], when it can be.
-pub fn wait(fd: c_int, lock: &Lock) -> sys::Result<()> {
-    loop {
-        match set(fd, lock) {
-            Err(libc::EAGAIN) => waiting::wait(address()),
-            done => return done,
-        }
-    }
 }
 
 /// Tells a lock that is in this one's way, or `F_UNLCK`.

@@ -7,7 +7,7 @@ use std::slice;
 use libc::{iovec, off_t, size_t, ssize_t};
 
 use super::answer::{fail, number};
-use super::mapping;
+use super::pages;
 use super::paths::{is_file, is_random};
 use super::raw::{also, pass};
 use crate::sys;
@@ -42,7 +42,7 @@ fn at(offset: off_t) -> sys::Result<Option<u64>> {
 
 fn write_file(fd: c_int, offset: Option<u64>, bytes: &[u8]) -> sys::Result<usize> {
     let count = sys::write(fd, offset, bytes)?;
-    mapping::written(fd, offset, &bytes[..count]);
+    pages::written(fd, offset, &bytes[..count]);
     Ok(count)
 }
 

@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_int};
 use libc::off_t;
 
 use super::answer::int;
-use super::mapping;
+use super::pages;
 use super::paths::{self, is_file};
 use super::raw::{also, pass};
 use crate::sys;
@@ -14,7 +14,7 @@ use crate::sys;
 fn set_len(fd: c_int, len: off_t) -> sys::Result<()> {
     let len = u64::try_from(len).or(Err(libc::EINVAL))?;
     sys::set_len(fd, len)?;
-    mapping::resized(fd, len);
+    pages::resized(fd, len);
     Ok(())
 }
 

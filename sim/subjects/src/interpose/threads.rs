@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{pthread_attr_t as Attributes, pthread_key_t, pthread_t};
 
 use super::answer::Kept;
-use super::raw::{self, real};
+use super::raw::real;
+use super::raw::call;
 use crate::sys;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
@@ -117,7 +118,7 @@ fn end(thread: *mut Thread, result: *mut c_void) -> ! {
     sys::end_thread();
     loop {
         // SAFETY: It waits for nothing.
-        unsafe { raw::call(libc::SYS_ppoll, [0; 6]) };
+        unsafe { call(libc::SYS_ppoll, [0; 6]) };
     }
 }
 
