@@ -18,12 +18,16 @@ mod nodedb_wal_beta_group;
 #[cfg(feature = "nodedb")]
 mod nodedb_wal_direct;
 mod okaywal;
+mod own;
 mod raft_engine;
+mod raft_engine_own;
 mod redb;
+mod redb_own;
 mod seawall;
 mod sled;
 mod sqlite;
 mod sqlite_modes;
+mod sqlite_own;
 mod walrus;
 
 /// All of them.
@@ -39,13 +43,18 @@ pub const ALL: &[Subject] = &[
     nodedb_wal_direct::SUBJECT,
     okaywal::SUBJECT,
     raft_engine::SUBJECT,
+    raft_engine_own::SUBJECT,
     redb::SUBJECT,
+    redb_own::SUBJECT,
     seawall::SUBJECT,
     sled::SUBJECT,
     sqlite::WAL,
     sqlite_modes::DELETE,
     sqlite_modes::DELETE_EXTRA,
     sqlite_modes::WAL_NORMAL,
+    sqlite_own::DELETE,
+    sqlite_own::DELETE_EXTRA,
+    sqlite_own::WAL,
     walrus::SUBJECT,
 ];
 

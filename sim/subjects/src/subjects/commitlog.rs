@@ -1,10 +1,10 @@
-//! commitlog: its index is mapped into memory. Its documentation has no word about crashes.
+//! commitlog, whose index is mapped into memory. Of crashes its documentation says nothing, nor what
+//! its flush forces to where.
 
 use std::path::Path;
 use std::sync::Mutex;
 
-use commitlog::message::MessageSet;
-use commitlog::{CommitLog, LogOptions, ReadLimit};
+use commitlog::{CommitLog, LogOptions, ReadLimit, message::MessageSet};
 
 use super::lock;
 use crate::subject::{Log, Open, Outcome, Promises, Subject};
@@ -15,7 +15,6 @@ pub(super) const SUBJECT: Subject = Subject {
     version: "commitlog 0.2.0",
     open: Open::Log(open),
     promises: Promises {
-        // A flush is forced, it says, but not of what to where.
         durable: None,
         opens: None,
         intact: Some("a message has a hash; a corrupt segment or index is an error of a read"),
@@ -48,14 +47,9 @@ impl Log for Mutex<CommitLog> {
         let (mut all, mut next) = (Vec::new(), 0);
         while next < log.next_offset() {
             let messages = log.read(next, ReadLimit::max_bytes(1 << 16))?;
-            messages
-                .iter()
-                .last()
-                .ok_or("no message where there should be one")?;
-            for message in messages.iter() {
-                all.push(message.payload().to_vec());
-                next = message.offset() + 1;
-            }
+            all.extend(messages.iter().map(|it| it.payload().to_vec()));
+            let last = messages.iter().last().ok_or("messages are missing")?;
+            next = last.offset() + 1;
         }
         Ok(all)
     }

@@ -11,12 +11,11 @@ use crate::subject::{Log, Open, Outcome, Promises, Subject};
 
 mod entries;
 
-// Source: https://github.com/tikv/raft-engine, "Write"; Config::recovery_mode and Engine::write in
-// https://docs.rs/raft-engine/0.4.2/raft_engine/
+// Source: https://docs.rs/raft-engine/0.4.2/raft_engine/, its Config and Engine; README, "Write".
 pub(super) const SUBJECT: Subject = Subject {
     name: "raft-engine",
     version: "raft-engine 0.4.2",
-    open: Open::Log(open),
+    open: Open::Log(|path| Ok(Box::new((Engine::open(config(path))?, Mutex::new(()))))),
     promises: Promises {
         durable: Some("a synchronous write calls fdatasync: buffered data is flushed to storage"),
         opens: Some("recovery tolerates a corrupted tail, by default"),
@@ -29,22 +28,21 @@ pub(super) const SUBJECT: Subject = Subject {
     source: "raft-engine-0.4.2/src",
 };
 
-fn open(path: &Path) -> Outcome<Box<dyn Log>> {
-    let engine = Engine::open(Config {
+pub(super) fn config(path: &Path) -> Config {
+    Config {
         dir: path.to_string_lossy().into_owned(),
         recovery_threads: 1,
         target_file_size: ReadableSize(4096),
         purge_threshold: ReadableSize(8192),
         ..Config::default()
-    })?;
-    Ok(Box::new((engine, Mutex::new(()))))
+    }
 }
 
 impl<F: FileSystem> Log for (Engine<F>, Mutex<()>) {
     fn append(&self, entry: &[u8]) -> Outcome<()> {
         let _one_index_each = lock(&self.1);
-        self.0.write(&mut entries::batch(&self.0, entry)?, false)?;
-        Ok(())
+        let mut batch = entries::batch(&self.0, entry)?;
+        Ok(self.0.write(&mut batch, false).map(drop)?)
     }
 
     fn commit(&self) -> Outcome<()> {
@@ -57,7 +55,6 @@ impl<F: FileSystem> Log for (Engine<F>, Mutex<()>) {
 
     fn trim(&self, count: usize) -> Outcome<()> {
         entries::trim(&self.0, count);
-        self.0.purge_expired_files()?;
-        Ok(())
+        Ok(self.0.purge_expired_files().map(drop)?)
     }
 }

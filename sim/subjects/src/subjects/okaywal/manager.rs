@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 
 use okaywal::{Entry, EntryId, LogManager, SegmentReader, WriteAheadLog};
 
@@ -49,12 +49,8 @@ impl LogManager for Manager {
         _: &WriteAheadLog,
     ) -> io::Result<()> {
         let (entries, trimmed) = &*self.0.0;
-        let mut entries = lock(entries);
-        while entries.range(..=last).next().is_some() {
-            entries = trimmed
-                .wait(entries)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let needed = |it: &mut BTreeMap<EntryId, _>| it.range(..=last).next().is_some();
+        drop(trimmed.wait_while(lock(entries), needed));
         Ok(())
     }
 }
