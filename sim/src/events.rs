@@ -3,6 +3,7 @@
 //! Kept only when asked for. Like the trace, it belongs to the thread.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use crate::disk::{Call, Disk, Errno, Fate};
 use crate::named::named_enum;
@@ -92,17 +93,26 @@ thread_local! {
     static OBSERVER: RefCell<Option<Observer>> = const { RefCell::new(None) };
     /// Whose calls are told with their place.
     static PROGRAM: Cell<Program> = const { Cell::new(LOG) };
+    /// Whether places are wanted, whatever is kept.
+    static WITH_SITES: Cell<bool> = const { Cell::new(false) };
+    /// The stacks that were handed over: of whoever is no task, and then of each task.
+    static STACKS: RefCell<Vec<Option<Stack>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Addresses that calls return to, innermost first.
+pub(crate) type Stack = Rc<[usize]>;
 
 /// Begins to keep what happens on this thread, or ceases to; also how it changes the disk, if that is
 /// wanted.
 pub(crate) fn start(is_wanted: bool, with_changes: bool) {
-    start_of(LOG, is_wanted, with_changes);
+    start_of(LOG, is_wanted, with_changes, false);
 }
 
-/// The same, for calls of another program.
-pub(crate) fn start_of(program: Program, is_wanted: bool, with_changes: bool) {
+/// The same, for calls of another program. With sites, the places of its calls are wanted in any case.
+pub(crate) fn start_of(program: Program, is_wanted: bool, with_changes: bool, with_sites: bool) {
     PROGRAM.set(program);
+    WITH_SITES.set(with_sites);
+    STACKS.with_borrow_mut(Vec::clear);
     EVENTS.replace(is_wanted.then(Vec::new));
     OBSERVER.replace((is_wanted && with_changes).then(Observer::default));
 }
@@ -147,6 +157,35 @@ fn observe_with(disk: &Disk, look: fn(&mut Observer, &Disk) -> Change) {
 pub(crate) fn tell(about: Saying, text: impl Fn() -> String) {
     trace::line(&text);
     keep(|| Event::Line(about, text()));
+}
+
+/// Whether anybody wants to know where calls are made: whoever makes them for code that runs in another
+/// process then says so with [`set_stack`].
+pub fn are_sites_wanted() -> bool {
+    WITH_SITES.get() || are_kept()
+}
+
+/// What the calling task does from here on, it does for code in another process, forked from this one. So
+/// the stack is there: the addresses that its calls return to, innermost first. With `None` the stack is
+/// the task's own again.
+pub fn set_stack(stack: Option<Vec<usize>>) {
+    let place = stack_place();
+    STACKS.with_borrow_mut(|stacks| {
+        if stacks.len() <= place {
+            stacks.resize(place + 1, None);
+        }
+        stacks[place] = stack.map(Rc::from);
+    });
+}
+
+/// The stack that the calling task has handed over.
+pub(crate) fn stack() -> Option<Stack> {
+    STACKS.with_borrow(|stacks| stacks.get(stack_place()).cloned().flatten())
+}
+
+fn stack_place() -> usize {
+    let task = Scheduler::of_this_thread().current_task();
+    task.map_or(0, |task| task + 1)
 }
 
 /// Where in the program the calling task is, if anybody wants to know.
