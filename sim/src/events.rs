@@ -95,7 +95,7 @@ thread_local! {
     static PROGRAM: Cell<Program> = const { Cell::new(LOG) };
     /// Whether places are wanted, whatever is kept.
     static WITH_SITES: Cell<bool> = const { Cell::new(false) };
-    /// The stacks that were handed over: of whoever is no task, and then of each task.
+    /// The stacks that were handed over, by their tasks.
     static STACKS: RefCell<Vec<Option<Stack>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -165,27 +165,22 @@ pub fn are_sites_wanted() -> bool {
     WITH_SITES.get() || are_kept()
 }
 
-/// What the calling task does from here on, it does for code in another process, forked from this one. So
-/// the stack is there: the addresses that its calls return to, innermost first. With `None` the stack is
-/// the task's own again.
-pub fn set_stack(stack: Option<Vec<usize>>) {
-    let place = stack_place();
+/// What a task does from here on, it does for code in another process, forked from this one. So the stack is
+/// there: the addresses that its calls return to, innermost first. With `None` the stack is the task's own
+/// again, as it is when a run begins.
+pub fn set_stack(task: usize, stack: Option<Vec<usize>>) {
     STACKS.with_borrow_mut(|stacks| {
-        if stacks.len() <= place {
-            stacks.resize(place + 1, None);
+        if stacks.len() <= task {
+            stacks.resize(task + 1, None);
         }
-        stacks[place] = stack.map(Rc::from);
+        stacks[task] = stack.map(Rc::from);
     });
 }
 
-/// The stack that the calling task has handed over.
+/// The stack that was handed over for the task that runs.
 pub(crate) fn stack() -> Option<Stack> {
-    STACKS.with_borrow(|stacks| stacks.get(stack_place()).cloned().flatten())
-}
-
-fn stack_place() -> usize {
-    let task = Scheduler::of_this_thread().current_task();
-    task.map_or(0, |task| task + 1)
+    let task = Scheduler::of_this_thread().current_task()?;
+    STACKS.with_borrow(|stacks| stacks.get(task).cloned().flatten())
 }
 
 /// Where in the program the calling task is, if anybody wants to know.
@@ -194,10 +189,6 @@ pub(crate) fn site() -> Option<Site> {
         .then(|| Site::of_caller(&PROGRAM.get()))
         .flatten()
 }
-
-/// Who makes the next calls of a task that only passes on those of a thread of another process: return
-/// addresses, innermost first.
-pub fn set_stack(_task: usize, _stack: Option<Vec<usize>>) {}
 
 /// Hands out what was kept.
 pub(crate) fn finish() -> Vec<Happened> {

@@ -147,6 +147,7 @@ mod tests {
     use super::*;
     use crate::choice::{Choices, Purpose};
     use crate::sched::Scheduler;
+    use crate::sched::outcome::Outcome;
     use crate::sched::plan::Plan;
     use crate::sched::policy::PolicyKind;
     use crate::site::Site;
@@ -216,30 +217,40 @@ mod tests {
         (frame.function.to_string(), frame.line)
     }
 
+    fn scheduler() -> (&'static Scheduler, Plan) {
+        let stream = Choices::new(1).stream(Purpose::Schedule, 0);
+        let plan = Plan::new(PolicyKind::Random, stream);
+        (Scheduler::of_this_thread(), plan)
+    }
+
     #[test]
     fn a_stack_that_was_handed_over_is_told_in_place_of_the_own_one() {
-        let (stack, line) = here();
-        events::set_stack(Some(stack));
-        assert_eq!(place(), ("here".to_owned(), line));
-        events::set_stack(None);
-        assert_ne!(place().0, "here");
+        let (scheduler, plan) = scheduler();
+        let outcome = scheduler.run(1, plan, &|task| {
+            let (stack, line) = here();
+            events::set_stack(task, Some(stack));
+            assert_eq!(place(), ("here".to_owned(), line));
+            events::set_stack(task, None);
+            assert_ne!(place().0, "here");
+        });
+        assert_eq!(outcome, Outcome::Finished);
     }
 
     #[test]
     fn each_task_has_a_stack_of_its_own() {
-        let stream = Choices::new(1).stream(Purpose::Schedule, 0);
         let told = [const { Cell::new(0) }; 2];
-        let scheduler = Scheduler::of_this_thread();
-        scheduler.run(2, Plan::new(PolicyKind::Random, stream), &|index| {
-            let (stack, line) = if index == 0 { here() } else { there() };
+        let (scheduler, plan) = scheduler();
+        let outcome = scheduler.run(2, plan, &|task| {
+            let (stack, line) = if task == 0 { here() } else { there() };
             for _ in 0..10 {
-                events::set_stack(Some(stack.clone()));
+                events::set_stack(task, Some(stack.clone()));
                 scheduler.io_point();
                 assert_eq!(place().1, line);
-                told[index].set(told[index].get() + 1);
+                told[task].set(told[task].get() + 1);
             }
-            events::set_stack(None);
+            events::set_stack(task, None);
         });
+        assert_eq!(outcome, Outcome::Finished);
         assert_eq!(told.map(Cell::into_inner), [10, 10]);
     }
 
