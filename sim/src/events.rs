@@ -3,6 +3,7 @@
 //! Kept only when asked for. Like the trace, it belongs to the thread.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use crate::disk::{Call, Disk, Errno, Fate};
 use crate::named::named_enum;
@@ -92,17 +93,26 @@ thread_local! {
     static OBSERVER: RefCell<Option<Observer>> = const { RefCell::new(None) };
     /// Whose calls are told with their place.
     static PROGRAM: Cell<Program> = const { Cell::new(LOG) };
+    /// Whether places are wanted, whatever is kept.
+    static WITH_SITES: Cell<bool> = const { Cell::new(false) };
+    /// The stacks that were handed over, by their tasks.
+    static STACKS: RefCell<Vec<Option<Stack>>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Addresses that calls return to, innermost first.
+pub(crate) type Stack = Rc<[usize]>;
 
 /// Begins to keep what happens on this thread, or ceases to; also how it changes the disk, if that is
 /// wanted.
 pub(crate) fn start(is_wanted: bool, with_changes: bool) {
-    start_of(LOG, is_wanted, with_changes);
+    start_of(LOG, is_wanted, with_changes, false);
 }
 
-/// The same, for calls of another program.
-pub(crate) fn start_of(program: Program, is_wanted: bool, with_changes: bool) {
+/// The same, for calls of another program. With sites, the places of its calls are wanted in any case.
+pub(crate) fn start_of(program: Program, is_wanted: bool, with_changes: bool, with_sites: bool) {
     PROGRAM.set(program);
+    WITH_SITES.set(with_sites);
+    STACKS.with_borrow_mut(Vec::clear);
     EVENTS.replace(is_wanted.then(Vec::new));
     OBSERVER.replace((is_wanted && with_changes).then(Observer::default));
 }
@@ -149,16 +159,36 @@ pub(crate) fn tell(about: Saying, text: impl Fn() -> String) {
     keep(|| Event::Line(about, text()));
 }
 
+/// Whether anybody wants to know where calls are made: whoever makes them for code that runs in another
+/// process then says so with [`set_stack`].
+pub fn are_sites_wanted() -> bool {
+    WITH_SITES.get() || are_kept()
+}
+
+/// What a task does from here on, it does for code in another process, forked from this one. So the stack is
+/// there: the addresses that its calls return to, innermost first. With `None` the stack is the task's own
+/// again, as it is when a run begins.
+pub fn set_stack(task: usize, stack: Option<Vec<usize>>) {
+    STACKS.with_borrow_mut(|stacks| {
+        if stacks.len() <= task {
+            stacks.resize(task + 1, None);
+        }
+        stacks[task] = stack.map(Rc::from);
+    });
+}
+
+/// The stack that was handed over for the task that runs.
+pub(crate) fn stack() -> Option<Stack> {
+    let task = Scheduler::of_this_thread().current_task()?;
+    STACKS.with_borrow(|stacks| stacks.get(task).cloned().flatten())
+}
+
 /// Where in the program the calling task is, if anybody wants to know.
 pub(crate) fn site() -> Option<Site> {
     are_kept()
         .then(|| Site::of_caller(&PROGRAM.get()))
         .flatten()
 }
-
-/// Who makes the next calls of a task that only passes on those of a thread of another process: return
-/// addresses, innermost first.
-pub fn set_stack(_task: usize, _stack: Option<Vec<usize>>) {}
 
 /// Hands out what was kept.
 pub(crate) fn finish() -> Vec<Happened> {

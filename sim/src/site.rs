@@ -8,16 +8,17 @@
 //! closure has no name. Lines move with each change of the log: a site, like a seed, is good for one
 //! commit. Optimised code leaves a function that ends with a call before it makes that call, so that it
 //! is not on the stack any more: the sites of a debug build may tell more callers.
+//!
+//! Code that runs in another process has its stack there: whoever makes its calls hands the addresses over, with
+//! [`events::set_stack`](crate::events::set_stack).
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::text::serde_as_text;
+
+mod stack;
 
 /// What stands between a place and its caller.
 const CALLED_FROM: &str = " < ";
@@ -27,7 +28,7 @@ pub(crate) const CLOSURE: &str = "closure";
 /// A place in a program.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Frame {
-    /// The source file, below the program's source directory.
+    /// The source file: below the program's source directory, or, of somebody else's, from there on.
     pub file: Arc<str>,
     /// The line.
     pub line: u32,
@@ -42,10 +43,11 @@ pub struct Site {
 }
 
 /// The program whose calls are told apart, by its source files: paths from the workspace's root, each
-/// of them a file or the beginning of a path.
+/// of them a file or the beginning of a path. Of code from elsewhere it is what a path has from some
+/// directory on, such as `okaywal-0.3.1/src/`.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// All of it.
+    /// All of it. Several parts have a space between them.
     pub source: &'static str,
     /// The part that only passes calls on to the disk, and is never told.
     pub seam: Option<&'static str>,
@@ -55,6 +57,8 @@ pub struct Program {
     pub helpers: Option<&'static str>,
     /// The part of the helpers that knows what it works for.
     pub knows: Option<&'static str>,
+    /// More places than this are not told of a call.
+    pub frames_max: usize,
 }
 
 /// The log. Whoever calls for a sync above its floor `segment` has a purpose of his own; within it, the
@@ -65,12 +69,13 @@ pub const LOG: Program = Program {
     passage: Some("src/segment/gate.rs"),
     helpers: Some("src/segment/"),
     knows: Some("src/segment/writer.rs"),
+    frames_max: usize::MAX,
 };
 
 impl Site {
     /// Where in `program` the call is made that runs just now; `None` if the program does not.
     pub fn of_caller(program: &Program) -> Option<Site> {
-        let mut frames = stack(program).into_iter().peekable();
+        let mut frames = stack::of(program).into_iter().peekable();
         let mut told: Vec<Frame> = Vec::new();
         while let Some(frame) = frames.next() {
             let is_helper = is_in(program.helpers, &frame.file);
@@ -81,9 +86,13 @@ impl Site {
                 break;
             }
         }
+        told.truncate(program.frames_max);
         for frame in &mut told {
-            let file = frame.file.strip_prefix(program.source);
-            if let Some(file) = file.filter(|file| !file.is_empty()) {
+            let below = match frame.file.strip_prefix('/') {
+                Some(file) => Some(file),
+                None => frame.file.strip_prefix(program.source),
+            };
+            if let Some(file) = below.filter(|file| !file.is_empty()) {
                 frame.file = file.into();
             }
         }
@@ -163,117 +172,8 @@ fn parse_frame(text: &str, before: Option<&Frame>) -> Option<Frame> {
 
 serde_as_text!(Site);
 
-/// A function on the stack, as it is known of an address; several where some were inlined.
-type Known = Rc<[Raw]>;
-
-#[derive(Clone, Debug)]
-struct Raw {
-    /// From the workspace's root; `None` for code of somebody else.
-    file: Option<Arc<str>>,
-    line: u32,
-    function: Arc<str>,
-}
-
-thread_local! {
-    /// What is known of an address: to look it up takes longer than all the rest.
-    static KNOWN: RefCell<BTreeMap<usize, Known>> = const { RefCell::new(BTreeMap::new()) };
-}
-
-/// The program's frames, innermost first, with files from the workspace's root.
-///
-/// A frozen task's stack is never looked at: this is about the one that runs, and it is done before
-/// that steps aside.
-fn stack(program: &Program) -> Vec<Frame> {
-    let mut own: Vec<Frame> = Vec::new();
-    backtrace::trace(|frame| {
-        let known = lookup(frame);
-        for raw in known.iter() {
-            let Some(file) = &raw.file else {
-                continue;
-            };
-            match file.starts_with(program.source) {
-                true if is_in(program.seam, file) => {}
-                // All calls go through it; the closure that it was given is in the function that gave it.
-                true if program.passage == Some(&**file) => {
-                    own.pop_if(|inner| &*inner.function == CLOSURE);
-                }
-                true => own.push(Frame {
-                    file: Arc::clone(file),
-                    line: raw.line,
-                    function: Arc::clone(&raw.function),
-                }),
-                // Whoever runs the program.
-                false if !own.is_empty() => return false,
-                false => {}
-            }
-        }
-        true
-    });
-    own
-}
-
-fn lookup(frame: &backtrace::Frame) -> Known {
-    let address = frame.ip().addr();
-    if let Some(known) = KNOWN.with_borrow(|known| known.get(&address).cloned()) {
-        return known;
-    }
-    let mut found = Vec::new();
-    backtrace::resolve_frame(frame, |symbol| {
-        let name = symbol.name().map(|name| format!("{name:#}"));
-        found.push(Raw {
-            file: symbol.filename().and_then(in_workspace),
-            line: symbol.lineno().unwrap_or(0),
-            function: name.as_deref().map_or("?", short).into(),
-        });
-    });
-    let known: Known = found.into();
-    KNOWN.with_borrow_mut(|all| all.insert(address, Rc::clone(&known)));
-    known
-}
-
-/// A source file's path from the workspace's root, with slashes.
-fn in_workspace(file: &Path) -> Option<Arc<str>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-    let file = match file.is_absolute() {
-        true => file.strip_prefix(root).ok()?,
-        false => file,
-    };
-    file.to_str().map(Arc::from)
-}
-
-/// A function's name without path, type parameters and the numbers of closures. The line tables have
-/// `sync<T>` and `{closure#0}`, other tables `<a::Writer>::sync::<T>` and `a::sync::{closure#0}`.
-fn short(name: &str) -> &str {
-    // The parts of the path outside of all brackets; one that was nothing but brackets is no name.
-    let mut depth = 0;
-    let mut start = 0;
-    let mut last = "";
-    let mut before = ' ';
-    for (index, one) in name.char_indices().chain([(name.len(), ':')]) {
-        match one {
-            '<' | ':' if depth == 0 => {
-                let part = name.get(start..index).unwrap_or("");
-                last = if part.is_empty() { last } else { part };
-                start = index + 1;
-                depth += i32::from(one == '<');
-            }
-            '<' => depth += 1,
-            '>' if before != '-' => {
-                depth -= 1;
-                start = index + 1;
-            }
-            _ => {}
-        }
-        before = one;
-    }
-    match last.starts_with('{') {
-        true => CLOSURE,
-        false => last,
-    }
-}
-
 fn is_in(part: Option<&str>, file: &str) -> bool {
-    part.is_some_and(|part| file.starts_with(part))
+    part.is_some_and(|part| stack::within(part, file).is_some())
 }
 
 #[cfg(test)]
@@ -286,6 +186,7 @@ mod tests {
         passage: None,
         helpers: None,
         knows: None,
+        frames_max: 1,
     };
 
     #[inline(never)]
@@ -313,31 +214,6 @@ mod tests {
         );
         for wrong in ["", ":1 sync", "a.rs sync", "a.rs:x sync", "a.rs:1 sync < b"] {
             assert!(wrong.parse::<Site>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn names_are_the_same_in_all_tables() {
-        for (name, expect) in [
-            ("sync", "sync"),
-            (
-                "each_unproven<seawall::recovery::{closure#0}>",
-                "each_unproven",
-            ),
-            ("seawall::segment::place::set_mark", "set_mark"),
-            ("<seawall::segment::active::Draft>::publish", "publish"),
-            (
-                "<seawall::commit::Committer>::lead::<(), <a::B as c::D>::e::{closure#0}>",
-                "lead",
-            ),
-            ("seawall::truncation::truncate_before::{closure#0}", CLOSURE),
-            ("{closure#0}", CLOSURE),
-            (
-                "call_once<fn() -> core::result::Result<(), ()>, ()>",
-                "call_once",
-            ),
-        ] {
-            assert_eq!(short(name), expect, "{name}");
         }
     }
 }

@@ -152,8 +152,10 @@ impl std::fmt::Display for Stop {
 impl Error for Stop {}
 
 impl<B: Fn(&Sky) -> Verdict> Storm<B> {
-    /// A storm over `body`. `source` is where the code under test is, from the root of its workspace:
-    /// `file!()`, or the beginning of a path, such as `src/`. An explanation tells places there.
+    /// A storm over `body`. `source` is where the code under test is, and an explanation tells places
+    /// there: within this repository a path from its root, such as `file!()`; of code from elsewhere what
+    /// its files' paths have in common from some directory on, such as `okaywal-0.3.1/src/`. Several parts
+    /// have a space between them.
     pub fn new(source: &'static str, body: B) -> Storm<B> {
         Storm {
             source,

@@ -39,6 +39,7 @@ const LITTLE_LOG: Program = Program {
     passage: None,
     helpers: None,
     knows: None,
+    frames_max: usize::MAX,
 };
 
 /// What a witness may have lost, or find where it should not be any more.

@@ -24,14 +24,17 @@ function NowStep({ recording, step, state, label }) {
     </div>`;
 }
 
-function Doing({ state }) {
+function Doing({ recording, state }) {
   const ops = [...state.ops].sort((a, b) => a[0] - b[0]);
+  const doing = ops.map(([task, op]) => op.replace(/^client \d+/, `client ${task} does`)).join("; ");
+  // Only a log has LSNs.
+  const hasLsn = state.lsn > 0 || recording.steps.some((one) => one.k === "durable");
   return html`
-    <p class="soft" style="margin:8px 0 0">acknowledged up to lsn <b>${state.lsn}</b>${ops.map(([task, op]) => html`; ${op.replace(/^client \d+/, `client ${task} does`)}`)}</p>`;
+    <p class="soft" style="margin:8px 0 0">${hasLsn && html`acknowledged up to lsn <b>${state.lsn}</b>${doing && "; "}`}${doing}</p>`;
 }
 
-// A place in the log: functions with their lines, innermost first.
-const PLACE = / in ((?:[\w/]+\.rs:\d+ \w+(?: < )?)+)/;
+// A place in the program: functions with their lines, innermost first.
+const PLACE = / in ((?:[\w./-]+\.\w+:\d+ \w+(?: < )?)+)/;
 
 // A sentence with calls as code, and of each place only where the call is made; the rest is a hint.
 function sentence(text) {
@@ -139,7 +142,7 @@ function Travel({ capsule, route }) {
           <${NowStep} recording=${recording} step=${step} state=${state} label=${isBeside ? "failing" : ""} />
           ${recording.left_out > 0 && html`<p class="soft" style="margin:8px 0 0">The first ${plural(recording.left_out, "step")} are left out, as the run is long.</p>`}
           <${Lanes} recording=${recording} step=${step} onStep=${onStep} parts=${aligned?.parts} />
-          <${Doing} state=${state} />
+          <${Doing} recording=${recording} state=${state} />
           <${LaneLegend} recording=${recording} />
         </section>
         ${isBeside && html`

@@ -17,6 +17,10 @@ use crate::seed::Seed;
 use crate::shrink::shrink_tape;
 use crate::site::Program;
 use crate::trace::{self, Recorded};
+use crate::world::After;
+
+/// So many places are told of a call.
+const FRAMES_MAX: usize = 3;
 
 /// One run of a storm, to be made again as often as wanted.
 pub struct Trial<'a, B> {
@@ -185,7 +189,10 @@ impl<B: Fn(&Sky) -> Verdict> Trial<'_, B> {
 
     fn look(&self, wants: Wants) -> (Report, Record, Vec<Happened>) {
         trace::start(wants.text);
-        events::start_of(self.storm.program(), wants.events, wants.changes);
+        let after = wants.repair.as_ref().map(|repair| &repair.after);
+        let with_sites = matches!(after, Some(After::Site(_)));
+        let program = self.storm.program();
+        events::start_of(program, wants.events, wants.changes, with_sites);
         let recording = Recording::default();
         let choices = Choices::new(self.seed.0).with_tape(self.tape.clone());
         let choices = match wants.record {
@@ -214,8 +221,10 @@ impl<B> Storm<B> {
             source: self.source,
             seam: None,
             passage: None,
-            helpers: None,
+            // Nobody else knows what is a helper: the innermost places are told.
+            helpers: Some(self.source),
             knows: None,
+            frames_max: FRAMES_MAX,
         }
     }
 }

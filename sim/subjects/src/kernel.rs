@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use seawall_sim::disk::SimVfs;
+use seawall_sim::events;
 use seawall_sim::sched::Scheduler;
 use seawall_sim::trace;
 
@@ -116,7 +117,7 @@ impl Machine {
         let shared = self.wire.shared();
         shared.subject.store(subject as u32, Ordering::Relaxed);
         shared.clients.store(clients as u32, Ordering::Relaxed);
-        let wants_stacks = seawall_sim::events::are_kept();
+        let wants_stacks = events::are_sites_wanted();
         shared.wants_stacks.store(wants_stacks.into(), Ordering::Relaxed);
         self.wire.clear();
         let ended = self.zygote.ended();
@@ -221,6 +222,9 @@ impl Process<'_> {
 
     fn act(&self, thread: usize, op: Op, args: [u64; 4], len: usize) -> Reply {
         let wire = self.wire();
+        if events::are_sites_wanted() {
+            events::set_stack(thread, Some(wire.stack(thread)));
+        }
         match op {
             Op::FutexWait => self.threads.futex_wait(thread, args[0], args[1]),
             Op::FutexWake => self.threads.futex_wake(args[0], args[1]),
@@ -235,11 +239,7 @@ impl Process<'_> {
                 self.panics.borrow_mut().push(text);
                 Ok((0, 0))
             }
-            _ => {
-                let stack = seawall_sim::events::are_kept().then(|| wire.stack(thread));
-                seawall_sim::events::set_stack(thread, stack);
-                self.files.call(op, args, (wire.buffer(thread), len))
-            }
+            _ => self.files.call(op, args, (wire.buffer(thread), len)),
         }
     }
 

@@ -39,11 +39,12 @@ use subject::Subject;
 /// A machine for each worker, made before there are any.
 static MACHINES: OnceLock<Vec<Machine>> = OnceLock::new();
 
-/// The program over these subjects: reads the arguments, runs, tells.
+/// The program over these subjects: reads the arguments, runs, tells. `command` is what its arguments stand
+/// behind.
 ///
 /// # Panics
 /// When it is called twice.
-pub fn main(subjects: &'static [Subject]) -> ExitCode {
+pub fn main(command: &str, subjects: &'static [Subject]) -> ExitCode {
     zygote::without_randomized_addresses();
     let named = subjects.iter().enumerate().map(|(number, subject)| {
         let storm = move |worker: usize| {
@@ -56,5 +57,5 @@ pub fn main(subjects: &'static [Subject]) -> ExitCode {
         let machines = Machine::several(workers, subjects);
         assert!(MACHINES.set(machines).is_ok(), "it is one program");
     };
-    Storms::new(named).called("cargo subjects").prepared_by(&prepare).main()
+    Storms::new(named).called(command).prepared_by(&prepare).main()
 }

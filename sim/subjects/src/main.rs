@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    seawall_subjects::main(seawall_subjects::subjects::ALL)
+    seawall_subjects::main("cargo subjects", seawall_subjects::subjects::ALL)
 }
