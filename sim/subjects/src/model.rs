@@ -232,6 +232,7 @@ mod tests {
         prefix: Some(""),
         atomic: Some(""),
         stable: Some(""),
+        faults: None,
     };
 
     /// Three entries of one client: the first acknowledged, the second added, the third tried.

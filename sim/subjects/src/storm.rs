@@ -61,7 +61,8 @@ pub fn storm(
         let mut draw = sky.choices();
         machine.begin_run(draw.bits());
         let clients = 1 + draw.below(CLIENTS_MAX) as usize;
-        let calls_fail = draw.happens(Ratio::new(1, 4));
+        let may_fail = subject.promises.faults.is_some();
+        let calls_fail = draw.happens(Ratio::new(1, 4)) && may_fail;
         if calls_fail {
             sky.spare_kills();
         }
@@ -111,7 +112,10 @@ impl Run<'_> {
         disk.create_dir(Path::new(HOME))?;
         disk.sync_dir(Path::new("/"))?;
         if self.calls_fail {
-            disk.with_disk(|disk| disk.set_knobs(with_failing_calls(disk.knobs())));
+            disk.with_disk(|disk| {
+                disk.set_knobs(with_failing_calls(disk.knobs()));
+                disk.set_calm(life.is_last());
+            });
         }
         Ok(())
     }

@@ -107,6 +107,9 @@ pub struct Promises {
     pub atomic: Option<&'static str>,
     /// What was there after a power cut stays.
     pub stable: Option<&'static str>,
+    /// All of this holds where calls fail or fall short, too: what returned `Ok` is done. Where nothing is
+    /// promised, no call does.
+    pub faults: Option<&'static str>,
 }
 
 impl Promises {
@@ -119,6 +122,7 @@ impl Promises {
             ("prefix", self.prefix),
             ("atomic", self.atomic),
             ("stable", self.stable),
+            ("faults", self.faults),
         ];
         let promised = all.iter().filter_map(|(name, words)| Some((name, (*words)?)));
         promised.map(|(name, words)| format!("{name}: {words}")).collect()

@@ -20,6 +20,7 @@ const ALL: Promises = Promises {
     prefix: Some("the test says so"),
     atomic: None,
     stable: Some("the test says so"),
+    faults: Some("the test says so"),
 };
 
 const fn subject(name: &'static str, open: fn(&Path) -> Outcome<Box<dyn Log>>) -> Subject {

@@ -176,6 +176,7 @@ mod tests {
             prefix: Some(""),
             atomic: Some(""),
             stable: Some(""),
+            faults: None,
         };
         let mut model = StoreModel::new(promises, 2);
         model.next_put(0, &[(0, false), (1, false)], 20);

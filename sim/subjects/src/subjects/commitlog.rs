@@ -21,6 +21,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("messages have a unique, monotonically increasing offset"),
         atomic: None,
         stable: None,
+        faults: None,
     },
     longest: usize::MAX,
     source: "commitlog-0.2.0/src",

@@ -20,6 +20,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: None,
         atomic: Some("a batch is committed atomically"),
         stable: None,
+        faults: Some("a failed write or sync poisons the keyspace; what returns Ok is done"),
     },
     longest: usize::MAX,
     source: "fjall-3.1.13/src",

@@ -20,6 +20,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("recovers a consistent prefix, and replays it in the order of LSNs"),
         atomic: None,
         stable: Some("recovery is idempotent: a second one gives the same answer"),
+        faults: Some("sync returns a Result: Ok says durable, and names no exception"),
     },
     longest: 4000,
     source: "nodedb-wal-0.0.0-beta.1/src",

@@ -21,6 +21,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("ids are in the order of the entries' writers"),
         atomic: None,
         stable: None,
+        faults: Some("commit returns a Result: Ok says synchronized, and names no exception"),
     },
     longest: usize::MAX,
     source: "okaywal-0.3.1/src",

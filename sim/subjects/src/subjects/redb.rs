@@ -20,6 +20,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("serializable: all writes are applied one after the other"),
         atomic: Some("all transactions are atomic"),
         stable: Some("ACID: what a transaction read was committed, and stays"),
+        faults: Some("after an I/O error the database refuses to go on until it is opened again"),
     },
     longest: usize::MAX,
     source: "redb-4.6.0/src",

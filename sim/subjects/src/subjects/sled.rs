@@ -18,6 +18,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: None,
         atomic: Some("a batch is applied atomically"),
         stable: None,
+        faults: None,
     },
     longest: usize::MAX,
     source: "sled-0.34.7/src",

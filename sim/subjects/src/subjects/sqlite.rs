@@ -21,6 +21,7 @@ pub(super) const WAL: Subject = Subject {
         prefix: Some("transactions are serializable: one after the other"),
         atomic: Some("all changes of a transaction occur or none, whatever fails"),
         stable: Some("ACID: what a transaction read was committed, and stays"),
+        faults: None,
     },
     longest: usize::MAX,
     source: "libsqlite3-sys-0.40.0/sqlite3",

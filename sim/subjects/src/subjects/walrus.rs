@@ -23,6 +23,7 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("entries are streamed in the order of their commits"),
         atomic: None,
         stable: None,
+        faults: None,
     },
     longest: usize::MAX,
     source: "walrus-rust-0.2.0/src",
