@@ -25,6 +25,8 @@ enum Fate {
     Added,
     /// The subject has said that it is durable.
     Acknowledged,
+    /// A recovery had it; nobody has said that it is durable, and no commit of a later life does.
+    Found,
     /// A recovery did not have it.
     Gone,
 }
@@ -132,7 +134,7 @@ impl LogModel {
         }
         for (entry, is_there) in self.entries.iter_mut().zip(found) {
             match is_there {
-                true if entry.fate != Fate::Acknowledged => entry.fate = Fate::Added,
+                true if entry.fate != Fate::Acknowledged => entry.fate = Fate::Found,
                 true => {}
                 false => entry.fate = Fate::Gone,
             }
@@ -188,7 +190,7 @@ impl LogModel {
         for (client, last) in last {
             let mut earlier = self.entries[..last].iter().enumerate();
             let missing = earlier.find(|(number, entry)| {
-                let is_wanted = matches!(entry.fate, Fate::Added | Fate::Acknowledged);
+                let is_wanted = matches!(entry.fate, Fate::Added | Fate::Acknowledged | Fate::Found);
                 entry.client == client && is_wanted && !entry.is_trimmed && !found[*number]
             });
             if let Some((missing, _)) = missing {
@@ -286,6 +288,14 @@ mod tests {
         let (mut log, entries) = model(ALL);
         log.judge_recovery(&entries[..2], false).expect("all is well");
         log.judge_recovery(&entries[..1], true).expect("all is well");
+    }
+
+    #[test]
+    fn a_commit_covers_what_was_added_in_its_own_life() {
+        let (mut log, entries) = model(ALL);
+        log.judge_recovery(&entries[..2], false).expect("all is well");
+        log.committed(0);
+        log.judge_recovery(&entries[..1], true).expect("it was not added in that life");
     }
 
     #[test]

@@ -72,8 +72,11 @@ fn slot() -> usize {
 
 /// Asks; the answer's bytes are the first ones of the slot's buffer.
 fn ask(op: Op, args: [u64; 4], bytes: &[&[u8]]) -> Result<(u64, &'static [u8])> {
-    // What was stored in mapped memory is in the file for whoever looks now.
-    crate::interpose::write_back();
+    // What was stored in mapped memory is in the file for whoever looks now. But who has looked at a word
+    // and waits for it then must not let others go first, as a write does.
+    if op != Op::FutexWait {
+        crate::interpose::write_back();
+    }
     let (wire, slot) = (wire(), slot());
     if wire.shared().wants_stacks.load(Ordering::Relaxed) != 0 {
         wire.tell_stack(slot, &crate::stack::of_caller());

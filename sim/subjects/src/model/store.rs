@@ -20,6 +20,8 @@ struct Client {
     states: Vec<State>,
     /// What comes before this one is not to be seen again.
     floor: usize,
+    /// What the last recovery has found.
+    found: usize,
     /// Whether nobody knows if the last put was done: what came after it could not be told apart.
     is_in_doubt: bool,
 }
@@ -37,6 +39,7 @@ impl StoreModel {
         let client = |_| Client {
             states: vec![State::new()],
             floor: 0,
+            found: 0,
             is_in_doubt: false,
         };
         StoreModel {
@@ -82,8 +85,10 @@ impl StoreModel {
     /// A commit of `client` has returned.
     pub fn committed(&mut self, client: usize) {
         let client = &mut self.clients[client];
-        if self.promises.durable.is_some() {
-            client.floor = client.states.len() - 1;
+        let last = client.states.len() - 1;
+        // A commit says nothing of what an earlier life has put.
+        if self.promises.durable.is_some() && last > client.found {
+            client.floor = last;
         }
     }
 
@@ -95,6 +100,7 @@ impl StoreModel {
         let found = self.judge_read(read)?;
         for (client, at) in self.clients.iter_mut().zip(found) {
             client.states.truncate(at + 1);
+            client.found = at;
             client.is_in_doubt = false;
             if was_cut && self.promises.stable.is_some() {
                 client.floor = at;
