@@ -43,6 +43,7 @@ const fn subject(name: &'static str, open: fn(&Path) -> Outcome<Box<dyn Log>>) -
         version: "of this test",
         open: Open::Log(open),
         promises: ALL,
+        longest: usize::MAX,
         source: "tests/interpose",
     }
 }

@@ -31,7 +31,7 @@ struct Group {
     path: PathBuf,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
-    told: mpsc::Receiver<&'static str>,
+    told: Mutex<mpsc::Receiver<&'static str>>,
 }
 
 /// Tells when its thread's values are destroyed.
@@ -68,7 +68,7 @@ pub fn open(dir: &Path) -> Outcome<Box<dyn Log>> {
         path,
         shared,
         writer: Some(writer),
-        told,
+        told: Mutex::new(told),
     }))
 }
 
@@ -147,7 +147,8 @@ impl Log for Group {
         self.shared.changed.notify_all();
         let writer = self.writer.take().ok_or("closed")?;
         writer.join().map_err(|_| "it panicked")?;
-        assert_eq!(self.told.try_recv(), Ok("farewell"), "a joined thread has no values left");
+        let told = self.told.lock().map_err(|_| "poisoned")?;
+        assert_eq!(told.try_recv(), Ok("farewell"), "a joined thread has no values left");
         Ok(())
     }
 }
