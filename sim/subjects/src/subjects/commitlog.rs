@@ -29,7 +29,7 @@ pub(super) const SUBJECT: Subject = Subject {
 
 fn open(path: &Path) -> Outcome<Box<dyn Log>> {
     let mut options = LogOptions::new(path);
-    options.segment_max_bytes(4096).index_max_items(64);
+    options.segment_max_bytes(32 << 10).index_max_items(64);
     Ok(Box::new(Mutex::new(CommitLog::new(options)?)))
 }
 
@@ -47,7 +47,7 @@ impl Log for Mutex<CommitLog> {
         let log = lock(self);
         let (mut all, mut next) = (Vec::new(), 0);
         while next < log.next_offset() {
-            let messages = log.read(next, ReadLimit::max_bytes(1 << 16))?;
+            let messages = log.read(next, ReadLimit::max_bytes(64 << 10))?;
             all.extend(messages.iter().map(|it| it.payload().to_vec()));
             let last = messages.iter().last().ok_or("messages are missing")?;
             next = last.offset() + 1;

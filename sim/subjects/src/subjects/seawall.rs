@@ -49,7 +49,7 @@ impl Log for WalManager {
     }
 
     fn trim(&self, count: usize) -> Outcome<()> {
-        if let Some(last) = self.replay()?.get(count - 1) {
+        if let Some(last) = self.replay()?.iter().take(count).last() {
             self.truncate_before(Lsn::new(last.header.lsn + 1))?;
         }
         Ok(())
