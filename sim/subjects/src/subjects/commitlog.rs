@@ -23,13 +23,13 @@ pub(super) const SUBJECT: Subject = Subject {
         stable: None,
         faults: None,
     },
-    longest: usize::MAX,
+    longest: 4000,
     source: "commitlog-0.2.0/src",
 };
 
 fn open(path: &Path) -> Outcome<Box<dyn Log>> {
     let mut options = LogOptions::new(path);
-    options.segment_max_bytes(32 << 10).index_max_items(64);
+    options.segment_max_bytes(4096).index_max_items(64);
     Ok(Box::new(Mutex::new(CommitLog::new(options)?)))
 }
 

@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path, direct: bool) -> Outcome<Box<dyn Log>> {
     let mut config = SegmentedWalConfig::new(path.to_owned());
     config.segment_target_size = 4096;
     config.writer_config.use_direct_io = direct;
-    config.writer_config.write_buffer_size = 64 << 10;
+    config.writer_config.write_buffer_size = 16 << 10;
     Ok(Box::new(Mutex::new(SegmentedWal::open(config)?)))
 }
 

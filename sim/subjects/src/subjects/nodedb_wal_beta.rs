@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path, direct: bool) -> Outcome<Box<dyn Log>> {
     let mut config = SegmentedWalConfig::new(path.to_owned());
     config.segment_target_size = 1024;
     config.writer_config.use_direct_io = direct;
-    config.writer_config.write_buffer_size = 32 << 10;
+    config.writer_config.write_buffer_size = 8192;
     Ok(Box::new(Mutex::new(SegmentedWal::open(config)?)))
 }
 
