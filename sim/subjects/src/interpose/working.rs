@@ -42,12 +42,20 @@ pub unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getcwd(buf: *mut c_char, size: size_t) -> *mut c_char {
-    let working = if sys::is_simulated() { directory() } else { None };
+    let working = if sys::is_simulated() {
+        directory()
+    } else {
+        None
+    };
     let Some(path) = working else {
         return real!(getcwd(buf => *mut c_char, size => size_t) -> *mut c_char);
     };
     if buf.is_null() || path.len() >= size {
-        set_errno(if buf.is_null() { libc::EINVAL } else { libc::ERANGE });
+        set_errno(if buf.is_null() {
+            libc::EINVAL
+        } else {
+            libc::ERANGE
+        });
         return ptr::null_mut();
     }
     // SAFETY: There is room for the path and a zero.
