@@ -46,5 +46,6 @@ mod syscall;
 mod threads;
 mod time;
 mod waiting;
+mod working;
 
 pub(crate) use pages::write_back;

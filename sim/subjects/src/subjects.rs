@@ -21,6 +21,7 @@ mod okaywal;
 mod own;
 mod raft_engine;
 mod raft_engine_own;
+mod raft_engine_sync;
 mod redb;
 mod redb_own;
 mod seawall;
@@ -44,6 +45,7 @@ pub const ALL: &[Subject] = &[
     okaywal::SUBJECT,
     raft_engine::SUBJECT,
     raft_engine_own::SUBJECT,
+    raft_engine_sync::SUBJECT,
     redb::SUBJECT,
     redb_own::SUBJECT,
     seawall::SUBJECT,

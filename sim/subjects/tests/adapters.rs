@@ -47,6 +47,7 @@ subjects! {
     nodedb_wal_beta_group "nodedb-wal-beta-group",
     okaywal "okaywal",
     raft_engine "raft-engine",
+    raft_engine_sync "raft-engine-sync",
     redb "redb",
     seawall "seawall",
     sled "sled",

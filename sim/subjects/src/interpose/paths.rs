@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
+use super::working;
 use crate::sys;
 
 /// The descriptor of a source of random bytes.
@@ -32,13 +33,15 @@ pub unsafe fn find(directory: c_int, path: *const c_char) -> Option<sys::Result<
     if path.first() == Some(&b'/') {
         return inside(&normal(path)).map(Ok);
     }
-    if directory < sys::FIRST_FD {
-        return None; // The real working directory, or another real one.
-    }
+    let directory = match directory {
+        libc::AT_FDCWD => Ok(working::directory()?),
+        directory if directory >= sys::FIRST_FD => sys::path_of(directory),
+        _ => return None, // A real one.
+    };
     if path.is_empty() {
         return Some(Err(libc::ENOENT));
     }
-    let found = sys::path_of(directory).map(|mut whole| {
+    let found = directory.map(|mut whole| {
         whole.push(b'/');
         whole.extend_from_slice(path);
         normal(&whole)

@@ -23,7 +23,7 @@ pub(super) const SUBJECT: Subject = Subject {
         stable: None,
         faults: None,
     },
-    longest: usize::MAX,
+    longest: 4000,
     source: "commitlog-0.2.0/src",
 };
 
@@ -47,7 +47,7 @@ impl Log for Mutex<CommitLog> {
         let log = lock(self);
         let (mut all, mut next) = (Vec::new(), 0);
         while next < log.next_offset() {
-            let messages = log.read(next, ReadLimit::max_bytes(1 << 16))?;
+            let messages = log.read(next, ReadLimit::max_bytes(64 << 10))?;
             all.extend(messages.iter().map(|it| it.payload().to_vec()));
             let last = messages.iter().last().ok_or("messages are missing")?;
             next = last.offset() + 1;

@@ -51,7 +51,7 @@ impl Log for Mutex<SegmentedWal> {
 
     fn trim(&self, count: usize) -> Outcome<()> {
         let wal = lock(self);
-        if let Some(last) = wal.replay()?.get(count - 1) {
+        if let Some(last) = wal.replay()?.iter().take(count).next_back() {
             wal.truncate_before(last.header.lsn + 1)?;
         }
         Ok(())

@@ -1,21 +1,20 @@
-//! raft-engine, with all entries in one raft group: writes that do not sync, then a sync for several.
+//! raft-engine: each append is a synchronous write, into a raft group of the thread's own.
 
 use std::path::Path;
-use std::sync::Mutex;
 
 use raft_engine::env::FileSystem;
 use raft_engine::{Config, Engine, ReadableSize};
 
-use super::lock;
+use self::entries::Entries;
 use crate::subject::{Log, Open, Outcome, Promises, Subject};
 
-mod entries;
+pub(super) mod entries;
 
 // Source: https://docs.rs/raft-engine/0.4.2/raft_engine/, its Config and Engine; README, "Write".
 pub(super) const SUBJECT: Subject = Subject {
     name: "raft-engine",
     version: "raft-engine 0.4.2",
-    open: Open::Log(|path| Ok(Box::new((Engine::open(config(path))?, Mutex::new(()))))),
+    open: Open::Log(|path| Ok(Box::new(Entries::of(Engine::open(config(path))?)?))),
     promises: Promises {
         durable: Some("a synchronous write calls fdatasync: buffered data is flushed to storage"),
         opens: Some("recovery tolerates a corrupted tail, by default"),
@@ -39,23 +38,20 @@ pub(super) fn config(path: &Path) -> Config {
     }
 }
 
-impl<F: FileSystem> Log for (Engine<F>, Mutex<()>) {
+impl<F: FileSystem> Log for Entries<F> {
     fn append(&self, entry: &[u8]) -> Outcome<()> {
-        let _one_index_each = lock(&self.1);
-        let mut batch = entries::batch(&self.0, entry)?;
-        Ok(self.0.write(&mut batch, false).map(drop)?)
+        self.write(entry, true)
     }
 
     fn commit(&self) -> Outcome<()> {
-        Ok(self.0.sync()?)
+        Ok(())
     }
 
     fn read_all(&self) -> Outcome<Vec<Vec<u8>>> {
-        entries::read_all(&self.0)
+        Entries::read_all(self)
     }
 
     fn trim(&self, count: usize) -> Outcome<()> {
-        entries::trim(&self.0, count);
-        Ok(self.0.purge_expired_files().map(drop)?)
+        Entries::trim(self, count)
     }
 }

@@ -1,14 +1,14 @@
 //! raft-engine on its own seam, `FileSystem`. It lists, locks and syncs its directory beside that.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use raft_engine::Engine;
 use raft_engine::env::{FileSystem, Permission};
 
 use self::files::Cursor;
 use super::own::{self, File};
-use super::raft_engine as interposed;
+use super::raft_engine::{self as interposed, entries::Entries};
 use crate::subject::{Open, Subject};
 
 mod files;
@@ -17,7 +17,7 @@ pub(super) const SUBJECT: Subject = Subject {
     name: "raft-engine-own",
     open: Open::Log(|path| {
         let engine = Engine::open_with_file_system(interposed::config(path), Arc::new(Files))?;
-        Ok(Box::new((engine, Mutex::new(()))))
+        Ok(Box::new(Entries::of(engine)?))
     }),
     ..interposed::SUBJECT
 };

@@ -36,8 +36,9 @@ fn open(path: &Path) -> Outcome<Box<dyn Log>> {
 
 impl Log for WalManager {
     fn append(&self, entry: &[u8]) -> Outcome<()> {
-        self.append_put(TenantId::new(1), VShardId::new(0), entry)?;
-        Ok(())
+        Ok(self
+            .append_put(TenantId::new(1), VShardId::new(0), entry)
+            .map(drop)?)
     }
 
     fn commit(&self) -> Outcome<()> {
@@ -49,7 +50,7 @@ impl Log for WalManager {
     }
 
     fn trim(&self, count: usize) -> Outcome<()> {
-        if let Some(last) = self.replay()?.get(count - 1) {
+        if let Some(last) = self.replay()?.iter().take(count).next_back() {
             self.truncate_before(Lsn::new(last.header.lsn + 1))?;
         }
         Ok(())

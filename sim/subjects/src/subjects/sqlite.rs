@@ -29,9 +29,8 @@ pub(super) const WAL: Subject = Subject {
 
 pub(super) fn open(path: &Path, pragmas: &str) -> Outcome<Box<dyn Store>> {
     let connection = Connection::open(path.join("store.db"))?;
-    connection.execute_batch(&format!("PRAGMA {pragmas};"))?;
     let table = "CREATE TABLE IF NOT EXISTS store (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID";
-    connection.execute_batch(table)?;
+    connection.execute_batch(&format!("PRAGMA {pragmas}; {table}"))?;
     Ok(Box::new(Mutex::new(connection)))
 }
 

@@ -9,9 +9,11 @@ use okaywal::{Entry, EntryId, LogManager, SegmentReader, WriteAheadLog};
 
 use crate::subjects::lock;
 
+type Entries = BTreeMap<EntryId, Vec<u8>>;
+
 /// What was not trimmed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept(Arc<(Mutex<BTreeMap<EntryId, Vec<u8>>>, Condvar)>);
+pub(super) struct Kept(Arc<(Mutex<Entries>, Condvar)>);
 
 impl Kept {
     pub(super) fn insert(&self, id: EntryId, entry: Vec<u8>) {
@@ -49,7 +51,7 @@ impl LogManager for Manager {
         _: &WriteAheadLog,
     ) -> io::Result<()> {
         let (entries, trimmed) = &*self.0.0;
-        let needed = |it: &mut BTreeMap<EntryId, _>| it.range(..=last).next().is_some();
+        let needed = |it: &mut Entries| it.range(..=last).next().is_some();
         drop(trimmed.wait_while(lock(entries), needed));
         Ok(())
     }
