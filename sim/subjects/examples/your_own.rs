@@ -21,9 +21,8 @@ const SUBJECT: Subject = Subject {
         durable: Some("durable: data persists even in case of a crash"),
         opens: Some("data persists even in case of a crash"),
         intact: Some("consistent"),
-        prefix: None,
         atomic: Some("atomic"),
-        stable: None,
+        ..Promises::NONE
     },
     longest: 4000,
     source: "persy-1.8.1/src",
@@ -55,5 +54,6 @@ impl Store for Own {
 }
 
 fn main() -> ExitCode {
-    seawall_subjects::main(&[SUBJECT])
+    let command = "cargo run -r --manifest-path sim/subjects/Cargo.toml --example your_own --";
+    seawall_subjects::main(command, &[SUBJECT])
 }

@@ -118,7 +118,9 @@ impl Machine {
         shared.subject.store(subject as u32, Ordering::Relaxed);
         shared.clients.store(clients as u32, Ordering::Relaxed);
         let wants_stacks = events::are_sites_wanted();
-        shared.wants_stacks.store(wants_stacks.into(), Ordering::Relaxed);
+        shared
+            .wants_stacks
+            .store(wants_stacks.into(), Ordering::Relaxed);
         self.wire.clear();
         let ended = self.zygote.ended();
         self.zygote.start();
@@ -169,7 +171,11 @@ impl Process<'_> {
     ///
     /// # Errors
     /// That the process can't go on; in it, the subject's own error.
-    pub fn command(&self, client: usize, command: &Command) -> Result<Result<Answer, String>, Broken> {
+    pub fn command(
+        &self,
+        client: usize,
+        command: &Command,
+    ) -> Result<Result<Answer, String>, Broken> {
         let bytes = command.encode();
         self.wire().buffer(client)[..bytes.len()].copy_from_slice(&bytes);
         self.wire().answer(client, 0, bytes.len());

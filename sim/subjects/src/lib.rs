@@ -57,5 +57,8 @@ pub fn main(command: &str, subjects: &'static [Subject]) -> ExitCode {
         let machines = Machine::several(workers, subjects);
         assert!(MACHINES.set(machines).is_ok(), "it is one program");
     };
-    Storms::new(named).called(command).prepared_by(&prepare).main()
+    Storms::new(named)
+        .called(command)
+        .prepared_by(&prepare)
+        .main()
 }

@@ -163,9 +163,11 @@ impl LogModel {
 
     fn judge_acknowledged(&self, found: &[bool], acknowledged: &[bool]) -> Result<(), Violation> {
         let wanted = acknowledged.iter().zip(found).zip(&self.entries);
-        let lost = wanted.enumerate().find(|(_, ((is_acknowledged, is_there), entry))| {
-            **is_acknowledged && !**is_there && !entry.is_trimmed
-        });
+        let lost = wanted
+            .enumerate()
+            .find(|(_, ((is_acknowledged, is_there), entry))| {
+                **is_acknowledged && !**is_there && !entry.is_trimmed
+            });
         match lost {
             Some((number, (_, entry))) if self.promises.durable.is_some() => {
                 let story = format!(
@@ -182,20 +184,26 @@ impl LogModel {
         let mut last = BTreeMap::new();
         for number in read.iter().filter_map(|bytes| self.numbers.get(bytes)) {
             let client = self.entries[*number].client;
-            if let Some(before) = last.insert(client, *number).filter(|before| before > number) {
-                let story = format!("entry {number} of client {client} comes after its entry {before}");
+            if let Some(before) = last
+                .insert(client, *number)
+                .filter(|before| before > number)
+            {
+                let story =
+                    format!("entry {number} of client {client} comes after its entry {before}");
                 return Err(Violation::new(Property::Prefix, story));
             }
         }
         for (client, last) in last {
             let mut earlier = self.entries[..last].iter().enumerate();
             let missing = earlier.find(|(number, entry)| {
-                let is_wanted = matches!(entry.fate, Fate::Added | Fate::Acknowledged | Fate::Found);
+                let is_wanted =
+                    matches!(entry.fate, Fate::Added | Fate::Acknowledged | Fate::Found);
                 entry.client == client && is_wanted && !entry.is_trimmed && !found[*number]
             });
             if let Some((missing, _)) = missing {
-                let story =
-                    format!("entry {last} of client {client} is there, its entry {missing} before it is not");
+                let story = format!(
+                    "entry {last} of client {client} is there, its entry {missing} before it is not"
+                );
                 return Err(Violation::new(Property::Prefix, story));
             }
         }
@@ -277,33 +285,44 @@ mod tests {
     #[test]
     fn what_was_seen_stays_and_what_was_not_does_not_come_back() {
         let (mut log, entries) = model(ALL);
-        log.judge_recovery(&entries[..2], true).expect("all is well");
+        log.judge_recovery(&entries[..2], true)
+            .expect("all is well");
         let lost = log.judge_recovery(&entries[..1], true);
         assert_eq!(lost.expect_err("one is lost").property, Property::Stability);
         let (mut log, entries) = model(ALL);
-        log.judge_recovery(&entries[..1], true).expect("all is well");
+        log.judge_recovery(&entries[..1], true)
+            .expect("all is well");
         let back = log.judge_recovery(&entries[..2], true);
-        assert_eq!(back.expect_err("one is back").property, Property::Resurrection);
+        assert_eq!(
+            back.expect_err("one is back").property,
+            Property::Resurrection
+        );
         // After a kill it was in memory, and may have gone with it.
         let (mut log, entries) = model(ALL);
-        log.judge_recovery(&entries[..2], false).expect("all is well");
-        log.judge_recovery(&entries[..1], true).expect("all is well");
+        log.judge_recovery(&entries[..2], false)
+            .expect("all is well");
+        log.judge_recovery(&entries[..1], true)
+            .expect("all is well");
     }
 
     #[test]
     fn a_commit_covers_what_was_added_in_its_own_life() {
         let (mut log, entries) = model(ALL);
-        log.judge_recovery(&entries[..2], false).expect("all is well");
+        log.judge_recovery(&entries[..2], false)
+            .expect("all is well");
         log.committed(0);
-        log.judge_recovery(&entries[..1], true).expect("it was not added in that life");
+        log.judge_recovery(&entries[..1], true)
+            .expect("it was not added in that life");
     }
 
     #[test]
     fn what_is_trimmed_may_go() {
         let (mut log, entries) = model(ALL);
         log.trimmed(&entries[..1], 1);
-        log.judge_recovery(&entries[1..2], true).expect("all is well");
-        log.judge_recovery(&entries[..2], true).expect("it may be there, too");
+        log.judge_recovery(&entries[1..2], true)
+            .expect("all is well");
+        log.judge_recovery(&entries[..2], true)
+            .expect("it may be there, too");
     }
 
     #[test]

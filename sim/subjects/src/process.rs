@@ -35,7 +35,9 @@ pub(crate) fn live(wire: Wire, subject: &Subject, clients: usize) -> ! {
         let (shared, open) = (Arc::clone(&shared), subject.open);
         let name = format!("client {client}");
         let spawned = std::thread::Builder::new().name(name);
-        spawned.spawn(move || serve(&shared, open)).expect("a thread");
+        spawned
+            .spawn(move || serve(&shared, open))
+            .expect("a thread");
     }
     serve(&shared, subject.open)
 }
@@ -132,5 +134,6 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }

@@ -183,7 +183,9 @@ impl Run<'_> {
             let was_cut = !life.follows_a_kill();
             match (&mut *self.model.borrow_mut(), answer) {
                 (Model::Log(log), Answer::Entries(read)) => log.judge_recovery(&read, was_cut)?,
-                (Model::Store(store), Answer::Pairs(read)) => store.judge_recovery(&read, was_cut)?,
+                (Model::Store(store), Answer::Pairs(read)) => {
+                    store.judge_recovery(&read, was_cut)?
+                }
                 _ => {}
             }
         }
@@ -215,7 +217,12 @@ impl Run<'_> {
     }
 
     /// Adds or changes something; `false` where the subject refuses.
-    fn change(&self, process: &Process<'_>, client: usize, step: &Step) -> Result<bool, Box<dyn std::error::Error>> {
+    fn change(
+        &self,
+        process: &Process<'_>,
+        client: usize,
+        step: &Step,
+    ) -> Result<bool, Box<dyn std::error::Error>> {
         let count = 1 + step.below(3);
         let longest = self.subject.longest;
         let len = || (*step.pick(LENGTHS)).min(longest);
@@ -230,14 +237,19 @@ impl Run<'_> {
             }
         };
         let answer = process.command(client, &command).map_err(died)?;
-        if let (Model::Log(log), Command::Append(entries)) = (&mut *self.model.borrow_mut(), &command) {
+        if let (Model::Log(log), Command::Append(entries)) =
+            (&mut *self.model.borrow_mut(), &command)
+        {
             let done = match &answer {
                 Ok(Answer::AppendedSome(done, _)) => *done as usize,
                 Ok(_) => entries.len(),
                 Err(_) => return self.refused(answer).map(|()| false),
             };
             entries[..done].iter().for_each(|entry| log.added(entry));
-            entries.iter().skip(done + 1).for_each(|entry| log.withdrawn(entry));
+            entries
+                .iter()
+                .skip(done + 1)
+                .for_each(|entry| log.withdrawn(entry));
         }
         match answer {
             Ok(Answer::AppendedSome(_, error)) => self.refused(Err(error)).map(|()| false),
@@ -262,7 +274,11 @@ impl Run<'_> {
     }
 
     /// All entries, of a log.
-    fn read(&self, process: &Process<'_>, client: usize) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error>> {
+    fn read(
+        &self,
+        process: &Process<'_>,
+        client: usize,
+    ) -> Result<Vec<Vec<u8>>, Box<dyn std::error::Error>> {
         let acknowledged = match &*self.model.borrow() {
             Model::Log(log) => log.acknowledged(),
             Model::Store(_) => Vec::new(),
@@ -288,7 +304,9 @@ impl Run<'_> {
         if let Model::Log(log) = &mut *self.model.borrow_mut() {
             log.trimmed(&read, count as usize);
         }
-        let answer = process.command(client, &Command::Trim(count)).map_err(died)?;
+        let answer = process
+            .command(client, &Command::Trim(count))
+            .map_err(died)?;
         self.refused(answer)
     }
 

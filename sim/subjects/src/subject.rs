@@ -113,6 +113,17 @@ pub struct Promises {
 }
 
 impl Promises {
+    /// None at all.
+    pub const NONE: Promises = Promises {
+        durable: None,
+        opens: None,
+        intact: None,
+        prefix: None,
+        atomic: None,
+        stable: None,
+        faults: None,
+    };
+
     /// What is checked, and why, a line each.
     pub fn lines(&self) -> Vec<String> {
         let all = [
@@ -124,8 +135,12 @@ impl Promises {
             ("stable", self.stable),
             ("faults", self.faults),
         ];
-        let promised = all.iter().filter_map(|(name, words)| Some((name, (*words)?)));
-        promised.map(|(name, words)| format!("{name}: {words}")).collect()
+        let promised = all
+            .iter()
+            .filter_map(|(name, words)| Some((name, (*words)?)));
+        promised
+            .map(|(name, words)| format!("{name}: {words}"))
+            .collect()
     }
 }
 

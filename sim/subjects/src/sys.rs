@@ -188,7 +188,10 @@ pub fn read_dir(path: &[u8]) -> Result<Vec<DirEntry>> {
     let mut entries = Vec::new();
     // Each is its number, a byte that tells a directory, its name and a zero.
     while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
-        let end = rest.iter().position(|&byte| byte == 0).expect("a name ends");
+        let end = rest
+            .iter()
+            .position(|&byte| byte == 0)
+            .expect("a name ends");
         entries.push(DirEntry {
             name: rest[..end].to_vec(),
             ino: u64::from_le_bytes(*head.first_chunk().expect("eight of nine")),
@@ -222,7 +225,12 @@ pub fn flags(fd: i32) -> Result<i32> {
 /// Waits on a futex until woken, or until the monotonic clock is at `deadline` (ns): then `ETIMEDOUT`.
 /// Whoever calls has seen that the word still has the value. May return early.
 pub fn futex_wait(word: usize, deadline: Option<u64>) -> Result<()> {
-    ask(Op::FutexWait, [word as u64, deadline.unwrap_or(FOREVER), 0, 0], &[]).map(drop)
+    ask(
+        Op::FutexWait,
+        [word as u64, deadline.unwrap_or(FOREVER), 0, 0],
+        &[],
+    )
+    .map(drop)
 }
 
 /// Wakes up to `count`; returns how many.

@@ -55,9 +55,34 @@ pub enum Op {
 }
 
 const OPS: &[Op] = &[
-    Op::Open, Op::Close, Op::Read, Op::Write, Op::Seek, Op::Sync, Op::SetLen, Op::Allocate,
-    Op::Stat, Op::StatFd, Op::CreateDir, Op::RemoveDir, Op::RemoveFile, Op::Rename, Op::ReadDir, Op::PathOf, Op::Dup, Op::Lock, Op::Flags, Op::FutexWait, Op::FutexWake, Op::Sleep,
-    Op::Yield, Op::Spawn, Op::EndThread, Op::Join, Op::Next, Op::Panicked,
+    Op::Open,
+    Op::Close,
+    Op::Read,
+    Op::Write,
+    Op::Seek,
+    Op::Sync,
+    Op::SetLen,
+    Op::Allocate,
+    Op::Stat,
+    Op::StatFd,
+    Op::CreateDir,
+    Op::RemoveDir,
+    Op::RemoveFile,
+    Op::Rename,
+    Op::ReadDir,
+    Op::PathOf,
+    Op::Dup,
+    Op::Lock,
+    Op::Flags,
+    Op::FutexWait,
+    Op::FutexWake,
+    Op::Sleep,
+    Op::Yield,
+    Op::Spawn,
+    Op::EndThread,
+    Op::Join,
+    Op::Next,
+    Op::Panicked,
 ];
 
 impl Op {
@@ -177,7 +202,10 @@ impl Wire {
         own.turn.store(0, Ordering::Release);
         self.ring();
         self.await_turn(slot);
-        (own.len.load(Ordering::Relaxed) as usize, own.result.load(Ordering::Relaxed))
+        (
+            own.len.load(Ordering::Relaxed) as usize,
+            own.result.load(Ordering::Relaxed),
+        )
     }
 
     /// The slot's last request, which nobody answers.
@@ -242,7 +270,11 @@ impl Wire {
         }
         let op = Op::of(own.op.load(Ordering::Relaxed))?;
         let args = [0, 1, 2, 3].map(|at| own.args[at].load(Ordering::Relaxed));
-        Some((op, args, (own.len.load(Ordering::Relaxed) as usize).min(BUFFER_BYTES)))
+        Some((
+            op,
+            args,
+            (own.len.load(Ordering::Relaxed) as usize).min(BUFFER_BYTES),
+        ))
     }
 
     /// Who called, innermost first.
@@ -250,7 +282,9 @@ impl Wire {
         let own = &self.shared.slots[slot];
         let frames = own.frames.load(Ordering::Relaxed) as usize;
         let stack = own.stack.iter().take(frames);
-        stack.map(|frame| frame.load(Ordering::Relaxed) as usize).collect()
+        stack
+            .map(|frame| frame.load(Ordering::Relaxed) as usize)
+            .collect()
     }
 
     /// Waits until `is_there`, which whoever rings has made true; `false` after so long.

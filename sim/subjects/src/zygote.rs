@@ -58,7 +58,10 @@ pub fn without_randomized_addresses() {
         pointers.push(std::ptr::null());
         libc::execv(c"/proc/self/exe".as_ptr(), pointers.as_ptr());
     }
-    panic!("this program can't be run again: {}", std::io::Error::last_os_error());
+    panic!(
+        "this program can't be run again: {}",
+        std::io::Error::last_os_error()
+    );
 }
 
 /// From now on the calling thread, and all processes that it makes, run on this processor. Who hands

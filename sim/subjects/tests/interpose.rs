@@ -78,7 +78,12 @@ fn main() {
             lives += report.figures.lives;
             let lines = || report.trace.lines.join("\n");
             let violation = report.violation.as_ref();
-            assert!(violation.is_none(), "{}, seed {seed}: {violation:?}\n{}", subject.name, lines());
+            assert!(
+                violation.is_none(),
+                "{}, seed {seed}: {violation:?}\n{}",
+                subject.name,
+                lines()
+            );
         }
         println!("{}: {lives} lives, each twice", subject.name);
     }

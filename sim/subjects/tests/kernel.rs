@@ -88,13 +88,18 @@ impl Simple {
     fn read(&self) -> Outcome<(Vec<Vec<u8>>, u64)> {
         let (mut entries, mut at) = (Vec::new(), 0);
         loop {
-            let Some(head) = self.read_exact(at, 16)? else { break };
-            let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
+            let Some(head) = self.read_exact(at, 16)? else {
+                break;
+            };
+            let number =
+                |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
             let len = number(0);
             if len == 0 || len > 1 << 20 {
                 break;
             }
-            let Some(entry) = self.read_exact(at + 16, len as usize)? else { break };
+            let Some(entry) = self.read_exact(at + 16, len as usize)? else {
+                break;
+            };
             if sum(&entry) != number(8) {
                 break;
             }
@@ -163,7 +168,12 @@ impl Log for Simple {
 fn main() {
     zygote::without_randomized_addresses();
     let machine: &'static Machine = Box::leak(Box::new(Machine::several(1, SUBJECTS).remove(0)));
-    let number = |name| SUBJECTS.iter().position(|subject| subject.name == name).expect("there");
+    let number = |name| {
+        SUBJECTS
+            .iter()
+            .position(|subject| subject.name == name)
+            .expect("there")
+    };
     for (name, expected) in [
         ("never-syncs", Property::Acknowledged),
         ("never-syncs-names", Property::Acknowledged),
@@ -179,7 +189,10 @@ fn main() {
         let small = trial.shrunk(500).expect("it fails");
         println!("  {} steps of {}", small.steps(), trial.steps());
         let explained = small.explain().expect("it fails");
-        explained.sentences.iter().for_each(|line| println!("  {line}"));
+        explained
+            .sentences
+            .iter()
+            .for_each(|line| println!("  {line}"));
     }
     let right = storm(machine, number("right"), Knobs::default());
     let begun = std::time::Instant::now();

@@ -9,8 +9,8 @@ use libc::{
 };
 
 use super::answer::Kept;
-use super::pages;
 use super::mutex::{pthread_mutex_lock, pthread_mutex_unlock};
+use super::pages;
 use super::raw::real;
 use super::time;
 use crate::sys;

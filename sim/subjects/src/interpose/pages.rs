@@ -14,8 +14,8 @@ use std::ffi::{c_int, c_void};
 use std::{mem, ptr, slice};
 
 use super::answer::Kept;
-use super::waiting;
 use super::raw::call;
+use super::waiting;
 use crate::sys;
 
 /// The size of a page of memory, which is written as a whole.

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{pthread_attr_t as Attributes, pthread_key_t, pthread_t};
 
 use super::answer::Kept;
-use super::raw::real;
 use super::raw::call;
+use super::raw::real;
 use crate::sys;
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;

@@ -78,8 +78,14 @@ impl Files {
             Op::Write => self.write(&*file()?, args[1], &buffer[..len]),
             Op::Seek => self.seek(&*file()?, args[1] as i64, args[2] as i32),
             Op::Sync => self.sync(&*file()?, args[1] != 0).map(done),
-            Op::SetLen => file()?.regular()?.set_len(args[1]).map(done).map_err(|e| errno(&e)),
-            Op::Allocate => file()?.allocate(args[1] as i32, (args[2], args[3])).map(done),
+            Op::SetLen => file()?
+                .regular()?
+                .set_len(args[1])
+                .map(done)
+                .map_err(|e| errno(&e)),
+            Op::Allocate => file()?
+                .allocate(args[1] as i32, (args[2], args[3]))
+                .map(done),
             Op::StatFd => {
                 let file = file()?;
                 let len = file.file.as_ref().map_or(Ok(0), |file| file.len());
@@ -94,7 +100,9 @@ impl Files {
             Op::Flags => Ok((file()?.flags as u32 as u64, 0)),
             Op::Lock => {
                 let file = file()?;
-                self.locks.flock(file.ino, file.number, args[1] as i32).map(done)
+                self.locks
+                    .flock(file.ino, file.number, args[1] as i32)
+                    .map(done)
             }
             _ => self.call_on_names(op, buffer, len),
         }
@@ -263,7 +271,9 @@ impl Files {
     pub(super) fn follow_rename(&self, from: &str, to: &str) {
         for file in self.open.borrow().iter().flatten() {
             let mut path = file.path.borrow_mut();
-            let rest = path.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            let rest = path
+                .strip_prefix(from)
+                .filter(|rest| rest.is_empty() || rest.starts_with('/'));
             if let Some(moved) = rest.map(|rest| format!("{to}{rest}")) {
                 *path = moved;
             }

@@ -17,7 +17,10 @@ impl Files {
         let done = match op {
             Op::Stat => {
                 let metadata = self.vfs.metadata(at).map_err(|error| errno(&error))?;
-                let ino = self.vfs.with_disk(|disk| disk.resolve(at)).unwrap_or_default();
+                let ino = self
+                    .vfs
+                    .with_disk(|disk| disk.resolve(at))
+                    .unwrap_or_default();
                 return Ok((0, put_stat(buffer, ino, metadata.len, metadata.is_dir)));
             }
             Op::ReadDir => return self.list(at, buffer),
@@ -48,7 +51,12 @@ impl Files {
             });
             // Whoever removes it while it is listed may be seen or not.
             let Some((ino, is_dir)) = known else { continue };
-            let entry = [&u64::from(ino.0).to_le_bytes()[..], &[is_dir.into()], name.as_bytes(), &[0]];
+            let entry = [
+                &u64::from(ino.0).to_le_bytes()[..],
+                &[is_dir.into()],
+                name.as_bytes(),
+                &[0],
+            ];
             for part in entry {
                 buffer[end..end + part.len()].copy_from_slice(part);
                 end += part.len();

@@ -72,7 +72,11 @@ impl Threads {
     }
 
     pub(super) fn spawn(&self) -> Reply {
-        let absent = self.states.borrow().iter().position(|&state| state == State::Absent);
+        let absent = self
+            .states
+            .borrow()
+            .iter()
+            .position(|&state| state == State::Absent);
         let thread = absent.ok_or(libc::EAGAIN)?;
         self.states.borrow_mut()[thread] = State::Lives;
         hook().wake_all(THREADS + thread);
@@ -130,10 +134,15 @@ impl Threads {
             // It may also end for nothing: then time has gone by faster than anybody thought.
             hook().park(THREADS + thread, Park::Condvar);
         }
-        self.waiters.borrow_mut().retain(|other| other.thread != thread);
+        self.waiters
+            .borrow_mut()
+            .retain(|other| other.thread != thread);
         let is_woken = self.woken[thread].get();
         if !is_woken {
-            self.wire.shared().clock.fetch_max(deadline, Ordering::Relaxed);
+            self.wire
+                .shared()
+                .clock
+                .fetch_max(deadline, Ordering::Relaxed);
         }
         is_woken
     }
@@ -160,6 +169,8 @@ impl Threads {
     pub(super) fn ring(&self) -> Option<usize> {
         let waiters = self.waiters.borrow();
         let timed = waiters.iter().filter(|waiter| waiter.deadline != FOREVER);
-        timed.min_by_key(|waiter| waiter.deadline).map(|waiter| waiter.thread)
+        timed
+            .min_by_key(|waiter| waiter.deadline)
+            .map(|waiter| waiter.thread)
     }
 }

@@ -52,7 +52,11 @@ impl StoreModel {
     /// The next changes of a client: one for each of `picks`, which say which key, and whether it is to
     /// be removed. They will be tried.
     pub fn next_put(&mut self, client: usize, picks: &[(u64, bool)], len: usize) -> Vec<Change> {
-        let mut state = self.clients[client].states.last().expect("the first one").clone();
+        let mut state = self.clients[client]
+            .states
+            .last()
+            .expect("the first one")
+            .clone();
         let mut changes = BTreeMap::new();
         for (key, is_removed) in picks {
             let key = format!("{client}/{}", key % KEYS).into_bytes();
@@ -126,7 +130,9 @@ impl StoreModel {
             };
         }
         let parts = self.clients.iter().zip(&parts).enumerate();
-        parts.map(|(number, (client, part))| self.place(number, client, part)).collect()
+        parts
+            .map(|(number, (client, part))| self.place(number, client, part))
+            .collect()
     }
 
     /// Which of a client's states this is.
@@ -144,7 +150,10 @@ impl StoreModel {
             return Err(Violation::new(Property::Acknowledged, story));
         }
         let stale = part.iter().find(|(key, value)| {
-            !client.states.iter().any(|state| state.get(*key).is_some_and(|known| known == *value))
+            !client
+                .states
+                .iter()
+                .any(|state| state.get(*key).is_some_and(|known| known == *value))
         });
         let broken = match stale {
             Some((key, _)) if self.promises.intact.is_some() => {
@@ -220,7 +229,11 @@ mod tests {
         store.judge_recovery(&states[2], true).expect("all is well");
         assert!(store.judge_recovery(&states[1], true).is_err());
         let mut store = model();
-        store.judge_recovery(&states[2], false).expect("all is well");
-        store.judge_recovery(&states[1], true).expect("it was not durable");
+        store
+            .judge_recovery(&states[2], false)
+            .expect("all is well");
+        store
+            .judge_recovery(&states[1], true)
+            .expect("it was not durable");
     }
 }

@@ -22,7 +22,9 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("entries of a group have consecutive indexes"),
         atomic: None,
         stable: None,
-        faults: Some("a write that fails for lack of space is tried again; else it returns an error"),
+        faults: Some(
+            "a write that fails for lack of space is tried again; else it returns an error",
+        ),
     },
     longest: usize::MAX,
     source: "raft-engine-0.4.2/src",

@@ -19,7 +19,9 @@ pub(super) const SUBJECT: Subject = Subject {
         prefix: Some("in order, and never with a gap before a record"),
         atomic: None,
         stable: Some("what one recovery showed, every later one shows"),
-        faults: Some("an append that returned an error is never there; a failed sync ends all writing"),
+        faults: Some(
+            "an append that returned an error is never there; a failed sync ends all writing",
+        ),
     },
     longest: usize::MAX,
     source: "src",

@@ -59,7 +59,10 @@ fn names(room: &Path) -> io::Result<()> {
     }
     found.sort();
     let expected = [("b", true), ("one", false), ("three", false)];
-    assert_eq!(found, expected.map(|(name, is_dir)| (name.to_owned(), is_dir)));
+    assert_eq!(
+        found,
+        expected.map(|(name, is_dir)| (name.to_owned(), is_dir))
+    );
     assert_eq!(fs::canonicalize(is("a/b/../one"))?, is("a/one"));
     fails(fs::canonicalize(is("a/two")), libc::ENOENT)?;
     assert!(fs::exists(is("a/one"))?);
@@ -78,7 +81,11 @@ fn names(room: &Path) -> io::Result<()> {
 fn contents(room: &Path) -> io::Result<()> {
     let path = room.join("file");
     let mut options = OpenOptions::new();
-    let mut file = options.read(true).write(true).create_new(true).open(&path)?;
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
     file.write_all(b"0123456789")?;
     file.write_all_at(b"ab", 3)?;
     assert_eq!(file.stream_position()?, 10);
@@ -96,7 +103,8 @@ fn contents(room: &Path) -> io::Result<()> {
     assert_eq!(doubled.stream_position()?, 9 + written as u64);
     doubled.rewind()?;
     let (mut first, mut rest) = ([0; 3], [0; 3]);
-    let count = file.read_vectored(&mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut rest)])?;
+    let count =
+        file.read_vectored(&mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut rest)])?;
     assert_eq!(&[first, rest].concat()[..count], &b"012ab5"[..count]);
     file.set_len(4)?;
     file.set_len(6)?;
@@ -152,6 +160,9 @@ fn surroundings(dir: &Path) -> io::Result<()> {
     // The machine is there to read, and not to write.
     assert!(fs::metadata("/proc/self/exe")?.is_file());
     let written = fs::write("/tmp/seawall-subjects-was-here", b"no");
-    assert_eq!(written.map_err(|error| error.kind()), Err(ErrorKind::ReadOnlyFilesystem));
+    assert_eq!(
+        written.map_err(|error| error.kind()),
+        Err(ErrorKind::ReadOnlyFilesystem)
+    );
     Ok(())
 }

@@ -23,9 +23,12 @@ pub fn frame(entry: &[u8]) -> Vec<u8> {
 pub fn entries(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
     let (mut entries, mut at) = (Vec::new(), 0);
     while let Some(head) = bytes.get(at..at + 16) {
-        let number = |from: usize| u64::from_le_bytes(head[from..from + 8].try_into().expect("eight"));
+        let number =
+            |from: usize| u64::from_le_bytes(head[from..from + 8].try_into().expect("eight"));
         let len = number(0) as usize;
-        let Some(entry) = bytes[at + 16..].get(..len) else { break };
+        let Some(entry) = bytes[at + 16..].get(..len) else {
+            break;
+        };
         if len == 0 || sum(entry) != number(8) {
             break;
         }

@@ -60,10 +60,12 @@ pub fn open(dir: &Path) -> Outcome<Box<dyn Log>> {
     let shared = Arc::new(Shared::default());
     let (tell, told) = mpsc::channel();
     let of_writer = Arc::clone(&shared);
-    let writer = thread::Builder::new().name("writer".to_owned()).spawn(move || {
-        FAREWELL.set(Some(Farewell(tell)));
-        write(&of_writer, file);
-    })?;
+    let writer = thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || {
+            FAREWELL.set(Some(Farewell(tell)));
+            write(&of_writer, file);
+        })?;
     Ok(Box::new(Group {
         path,
         shared,
@@ -81,7 +83,8 @@ fn check_clocks() {
     assert!((1_767_225_600..1_767_225_700).contains(&since), "{since}");
     let (_tell, told) = mpsc::channel::<()>();
     let begun = Instant::now();
-    told.recv_timeout(Duration::from_millis(5)).expect_err("nobody tells");
+    told.recv_timeout(Duration::from_millis(5))
+        .expect_err("nobody tells");
     assert!(begun.elapsed() >= Duration::from_millis(5));
 }
 
@@ -90,7 +93,10 @@ fn write(shared: &Shared, mut file: File) {
     loop {
         while state.waiting.is_empty() && !state.ends {
             let long = Duration::from_millis(20);
-            (state, _) = shared.changed.wait_timeout(state, long).expect("not poisoned");
+            (state, _) = shared
+                .changed
+                .wait_timeout(state, long)
+                .expect("not poisoned");
         }
         if state.waiting.is_empty() {
             return;
@@ -117,7 +123,11 @@ impl Group {
         while state.durable < until && !state.is_broken {
             state = self.shared.changed.wait(state).map_err(|_| "poisoned")?;
         }
-        if state.is_broken { Err("broken".into()) } else { Ok(()) }
+        if state.is_broken {
+            Err("broken".into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -148,7 +158,11 @@ impl Log for Group {
         let writer = self.writer.take().ok_or("closed")?;
         writer.join().map_err(|_| "it panicked")?;
         let told = self.told.lock().map_err(|_| "poisoned")?;
-        assert_eq!(told.try_recv(), Ok("farewell"), "a joined thread has no values left");
+        assert_eq!(
+            told.try_recv(),
+            Ok("farewell"),
+            "a joined thread has no values left"
+        );
         Ok(())
     }
 }

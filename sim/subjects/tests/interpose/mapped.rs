@@ -85,7 +85,9 @@ impl Log for Mapped {
         let mut end = self.end.lock().map_err(|_| "poisoned")?;
         let at = end.ok_or("broken")?;
         let frame = frame(entry);
-        let place = self.shown.bytes()[at..].get_mut(..frame.len()).ok_or("it is full")?;
+        let place = self.shown.bytes()[at..]
+            .get_mut(..frame.len())
+            .ok_or("it is full")?;
         place.copy_from_slice(&frame);
         *end = Some(at + frame.len());
         Ok(())
@@ -110,7 +112,11 @@ impl Log for Mapped {
         let found = entries(self.shown.bytes());
         assert_eq!(found, entries(second.bytes()), "two mappings of a file");
         // With an error in between, a store may not have come to the file.
-        assert_eq!(found, entries(&std::fs::read(&self.path)?), "a mapping and its file");
+        assert_eq!(
+            found,
+            entries(&std::fs::read(&self.path)?),
+            "a mapping and its file"
+        );
         Ok(found.0)
     }
 }
