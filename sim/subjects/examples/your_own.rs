@@ -1,4 +1,5 @@
 //! Your own storage under the storm: this file, with your crate's name in place of persy's.
+// Source: https://docs.rs/persy/1.8.1/persy/
 
 use persy::{ByteVec, OpenOptions, Persy, ValueMode};
 use seawall_subjects::subject::{Change, Open, Outcome, Promises, Store, Subject};
@@ -16,7 +17,6 @@ const SUBJECT: Subject = Subject {
         });
         Ok(Box::new(Own(options.open(path.join("store.persy"))?)))
     }),
-    // Source: https://docs.rs/persy/1.8.1/persy/
     promises: Promises {
         durable: Some("durable: data persists even in case of a crash"),
         opens: Some("data persists even in case of a crash"),

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use seawall::env::Env;
-use seawall::{Lsn, TenantId, VShardId, WalConfig, WalManager};
+use seawall::{Lsn, TenantId, VShardId, WalManager};
 
 use crate::subject::{Log, Open, Outcome, Promises, Subject};
 
@@ -28,19 +27,14 @@ pub(super) const SUBJECT: Subject = Subject {
 };
 
 fn open(path: &Path) -> Outcome<Box<dyn Log>> {
-    let config = WalConfig {
-        segment_target_size: 16 << 10,
-        ..WalConfig::default()
-    };
-    let wal = WalManager::open_in(Env::os(), path, config, None)?;
-    Ok(Box::new(wal))
+    let log = WalManager::open_with_segment_size(path, false, 16 << 10)?;
+    Ok(Box::new(log))
 }
 
 impl Log for WalManager {
     fn append(&self, entry: &[u8]) -> Outcome<()> {
-        Ok(self
-            .append_put(TenantId::new(1), VShardId::new(0), entry)
-            .map(drop)?)
+        self.append_put(TenantId::new(1), VShardId::new(0), entry)?;
+        Ok(())
     }
 
     fn commit(&self) -> Outcome<()> {
