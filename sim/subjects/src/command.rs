@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::subject::Change;
 
@@ -12,9 +13,9 @@ pub enum Command {
     /// Opens the subject.
     Open,
     /// Adds these entries, one after another.
-    Append(Vec<Vec<u8>>),
+    Append(Vec<ByteBuf>),
     /// Makes these changes.
-    Put(Vec<Change>),
+    Put(Vec<(ByteBuf, Option<ByteBuf>)>),
     /// Makes all that it has added or changed durable.
     Commit,
     /// Reads all.
@@ -33,12 +34,31 @@ pub enum Answer {
     /// So many entries were added, and then there was this error.
     AppendedSome(u64, String),
     /// A log's entries.
-    Entries(Vec<Vec<u8>>),
+    Entries(Vec<ByteBuf>),
     /// A store's pairs.
-    Pairs(BTreeMap<Vec<u8>, Vec<u8>>),
+    Pairs(BTreeMap<ByteBuf, ByteBuf>),
+}
+
+/// Byte strings as they are sent.
+pub fn sent(bytes: Vec<Vec<u8>>) -> Vec<ByteBuf> {
+    bytes.into_iter().map(ByteBuf::from).collect()
+}
+
+/// Byte strings as they were before they were sent.
+pub fn received(bytes: Vec<ByteBuf>) -> Vec<Vec<u8>> {
+    bytes.into_iter().map(ByteBuf::into_vec).collect()
 }
 
 impl Command {
+    /// To make these changes.
+    pub fn put(changes: Vec<Change>) -> Command {
+        let sent = changes.into_iter();
+        Command::Put(
+            sent.map(|(key, value)| (key.into(), value.map(ByteBuf::from)))
+                .collect(),
+        )
+    }
+
     /// As bytes.
     pub fn encode(&self) -> Vec<u8> {
         rmp_serde::to_vec(self).expect("plain data")

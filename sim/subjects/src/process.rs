@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::command::{Answer, Command};
+use serde_bytes::ByteBuf;
+
+use crate::command::{Answer, Command, sent};
 use crate::subject::{Log, Open, Outcome, Store, Subject};
 use crate::sys;
 use crate::wire::Wire;
@@ -72,8 +74,14 @@ fn act(command: Command, shared: &Shared, open: Open) -> Outcome<Answer> {
             Ok(Answer::Nothing)
         }
         Command::ReadAll => Ok(match opened()? {
-            Opened::Log(log) => Answer::Entries(log.read_all()?),
-            Opened::Store(store) => Answer::Pairs(store.read_all()?),
+            Opened::Log(log) => Answer::Entries(sent(log.read_all()?)),
+            Opened::Store(store) => {
+                let read = store.read_all()?.into_iter();
+                Answer::Pairs(
+                    read.map(|(key, value)| (key.into(), value.into()))
+                        .collect(),
+                )
+            }
         }),
         Command::Append(entries) => {
             let Opened::Log(log) = opened()? else {
@@ -90,7 +98,10 @@ fn act(command: Command, shared: &Shared, open: Open) -> Outcome<Answer> {
             let Opened::Store(store) = opened()? else {
                 return Err("a log has no keys".into());
             };
-            store.put(&changes)?;
+            let changes = changes.into_iter();
+            let changes =
+                changes.map(|(key, value)| (key.into_vec(), value.map(ByteBuf::into_vec)));
+            store.put(&changes.collect::<Vec<_>>())?;
             Ok(Answer::Nothing)
         }
         Command::Commit => {

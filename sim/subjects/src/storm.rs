@@ -11,7 +11,7 @@ use seawall_sim::disk::Knobs;
 use seawall_sim::sched::Scheduler;
 use seawall_sim::storm::{Life, Sky, Step, Storm, Task, Verdict};
 
-use crate::command::{Answer, Command};
+use crate::command::{Answer, Command, received, sent};
 use crate::kernel::{Broken, Machine, Process};
 use crate::model::{LogModel, StoreModel};
 use crate::subject::{Open, Subject};
@@ -182,8 +182,14 @@ impl Run<'_> {
             };
             let was_cut = !life.follows_a_kill();
             match (&mut *self.model.borrow_mut(), answer) {
-                (Model::Log(log), Answer::Entries(read)) => log.judge_recovery(&read, was_cut)?,
+                (Model::Log(log), Answer::Entries(read)) => {
+                    log.judge_recovery(&received(read), was_cut)?;
+                }
                 (Model::Store(store), Answer::Pairs(read)) => {
+                    let read = read.into_iter();
+                    let read = read
+                        .map(|(key, value)| (key.into_vec(), value.into_vec()))
+                        .collect();
                     store.judge_recovery(&read, was_cut)?
                 }
                 _ => {}
@@ -229,11 +235,11 @@ impl Run<'_> {
         let command = match &mut *self.model.borrow_mut() {
             Model::Log(log) => {
                 let entries = (0..count).map(|_| log.next_entry(client, len()));
-                Command::Append(entries.collect())
+                Command::Append(sent(entries.collect()))
             }
             Model::Store(store) => {
                 let picks = (0..count).map(|_| (step.below(100), step.below(8) == 7));
-                Command::Put(store.next_put(client, &picks.collect::<Vec<_>>(), len()))
+                Command::put(store.next_put(client, &picks.collect::<Vec<_>>(), len()))
             }
         };
         let answer = process.command(client, &command).map_err(died)?;
@@ -286,6 +292,7 @@ impl Run<'_> {
         let answer = process.command(client, &Command::ReadAll).map_err(died)?;
         match (answer, &*self.model.borrow()) {
             (Ok(Answer::Entries(read)), Model::Log(log)) => {
+                let read = received(read);
                 log.judge_read(&read, &acknowledged)?;
                 Ok(read)
             }
