@@ -111,7 +111,8 @@ impl Scheduler {
         self.tasks.set(tasks);
         let at_once = tasks.checked_sub(plan.helpers).expect("helpers are tasks");
         self.ready.set(TaskSet::first(at_once));
-        self.asleep.set((at_once..tasks).fold(TaskSet::EMPTY, TaskSet::with));
+        self.asleep
+            .set((at_once..tasks).fold(TaskSet::EMPTY, TaskSet::with));
         for helper in at_once..tasks {
             self.waits[helper].set((beginning(helper), Park::Lock));
         }
