@@ -6,8 +6,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use seawall_sim::disk::SimVfs;
@@ -35,6 +35,11 @@ type Reply = Result<(u64, usize), i32>;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What each call takes, in ns.
 const CALL_NS: u64 = 5_000;
+
+/// All of them. They are not on the heap, for [`Machine::make_all`]'s sake.
+static MACHINES: [OnceLock<Machine>; WORKERS_MAX] = [const { OnceLock::new() }; WORKERS_MAX];
+/// How many workers there may be, on whatever machine.
+const WORKERS_MAX: usize = 64;
 
 /// A machine that subjects run on, one process after another.
 pub struct Machine {
@@ -81,21 +86,30 @@ impl std::fmt::Display for Broken {
 }
 
 impl Machine {
-    /// Makes so many, for as many threads. To be called while the process has one thread, and addresses
-    /// are fixed.
-    pub fn several(count: usize, subjects: &'static [Subject]) -> Vec<Machine> {
+    /// Makes one for each worker that there may be. To be called before the process does anything else: each
+    /// begins in the state in which it is now, so that a run is the same whoever asks for it, and how.
+    ///
+    /// # Panics
+    /// When it is called twice.
+    pub fn make_all(subjects: &'static [Subject]) {
         let processors = zygote::processors();
-        let processors = processors.iter().copied().cycle().take(count);
-        let machines = processors.map(|processor| {
-            let wire = Wire::map();
-            Machine {
+        // Nothing in here may allocate: the next one would begin in another state.
+        for (worker, machine) in MACHINES.iter().enumerate().take(2 * processors.len()) {
+            let wire = Wire::map(worker);
+            let processor = processors[worker % processors.len()];
+            let made = Machine {
                 wire,
                 zygote: Zygote::fork_off(wire, subjects, processor),
                 subjects,
                 processor,
-            }
-        });
-        machines.collect()
+            };
+            assert!(machine.set(made).is_ok(), "they are made once");
+        }
+    }
+
+    /// That of a worker, from 0 on; `None` where there are not so many.
+    pub fn of_worker(worker: usize) -> Option<&'static Machine> {
+        MACHINES.get(worker)?.get()
     }
 
     /// What can run on it.

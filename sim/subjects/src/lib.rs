@@ -14,7 +14,6 @@
 //! | [`storm`], `model` | what clients do; what they may expect | the simulator's |
 
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use seawall_sim::disk::Knobs;
 use seawall_sim::storm::{Named, Storms};
@@ -36,9 +35,6 @@ pub mod zygote;
 use kernel::Machine;
 use subject::Subject;
 
-/// A machine for each worker, made before there are any.
-static MACHINES: OnceLock<Vec<Machine>> = OnceLock::new();
-
 /// The program over these subjects: reads the arguments, runs, tells. `command` is what its arguments stand
 /// behind.
 ///
@@ -46,16 +42,19 @@ static MACHINES: OnceLock<Vec<Machine>> = OnceLock::new();
 /// When it is called twice.
 pub fn main(command: &str, subjects: &'static [Subject]) -> ExitCode {
     zygote::without_randomized_addresses();
+    Machine::make_all(subjects);
     let named = subjects.iter().enumerate().map(|(number, subject)| {
         let storm = move |worker: usize| {
-            let machines = MACHINES.get().expect("they are made first");
-            storm::storm(&machines[worker], number, Knobs::default())
+            let machine = Machine::of_worker(worker).expect("there are enough");
+            storm::storm(machine, number, Knobs::default())
         };
         Named::new(subject.name, subject.version, storm).about(subject.promises.lines())
     });
-    let prepare = |workers| {
-        let machines = Machine::several(workers, subjects);
-        assert!(MACHINES.set(machines).is_ok(), "it is one program");
+    let prepare = |workers: usize| {
+        if Machine::of_worker(workers - 1).is_none() {
+            eprintln!("error: {workers} jobs are too many for this machine");
+            std::process::exit(2);
+        }
     };
     Storms::new(named)
         .called(command)

@@ -15,6 +15,8 @@ use crate::futex;
 pub const SLOTS: usize = 32;
 /// The longest read or write of one call, in bytes; a longer one falls short.
 pub const BUFFER_BYTES: usize = 8 << 20;
+/// Where the first memory of this kind is.
+const FIRST_ADDRESS: usize = 0x1000_0000_0000;
 /// How many frames of the caller's stack a request tells.
 pub const FRAMES: usize = 48;
 
@@ -147,23 +149,28 @@ pub struct Wire {
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Wire {
-    /// Maps it; children inherit it.
+    /// Maps it as the memory of this number; children inherit it. It has an address of its own, far from
+    /// where the kernel puts what anybody maps: so whoever is forked with it sees all else where others do.
     ///
     /// # Panics
     /// When there is no address space.
-    pub fn map() -> Wire {
+    pub fn map(number: usize) -> Wire {
         let header = size_of::<Shared>().next_multiple_of(4096);
         let len = header + SLOTS * BUFFER_BYTES;
-        // SAFETY: a new mapping, which touches no other. It is zeros, which all of `Shared` may be, and
+        let wanted = FIRST_ADDRESS + number * len.next_power_of_two();
+        // SAFETY: a new mapping, which replaces no other. It is zeros, which all of `Shared` may be, and
         // never unmapped.
         unsafe {
-            let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let flags = libc::MAP_SHARED
+                | libc::MAP_ANONYMOUS
+                | libc::MAP_NORESERVE
+                | libc::MAP_FIXED_NOREPLACE;
             let protection = libc::PROT_READ | libc::PROT_WRITE;
-            let start = libc::mmap(std::ptr::null_mut(), len, protection, flags, -1, 0);
-            assert!(start != libc::MAP_FAILED, "no memory to share");
+            let start = libc::mmap(wanted as *mut _, len, protection, flags, -1, 0);
+            assert!(start as usize == wanted, "no memory to share");
             Wire {
                 shared: &*start.cast::<Shared>(),
-                buffers: start as usize + header,
+                buffers: wanted + header,
             }
         }
     }

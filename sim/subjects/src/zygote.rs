@@ -85,7 +85,9 @@ pub fn processors() -> Vec<usize> {
     };
     // SAFETY: within the set.
     let may = |&cpu: &usize| unsafe { libc::CPU_ISSET(cpu, &set) };
-    let mut all: Vec<usize> = (0..libc::CPU_SETSIZE as usize).filter(may).collect();
+    // As large on each machine: what is allocated after it lies where it does elsewhere.
+    let mut all = Vec::with_capacity(libc::CPU_SETSIZE as usize);
+    all.extend((0..libc::CPU_SETSIZE as usize).filter(may));
     let at = all.iter().position(|&cpu| cpu == here).unwrap_or(0);
     all.rotate_left(at);
     all

@@ -59,7 +59,8 @@ static SUBJECTS: &[Subject] = &[
 
 fn main() {
     zygote::without_randomized_addresses();
-    let machine: &'static Machine = Box::leak(Box::new(Machine::several(1, SUBJECTS).remove(0)));
+    Machine::make_all(SUBJECTS);
+    let machine = Machine::of_worker(0).expect("one at least");
     let root = Path::new(seawall_subjects::sys::ROOT);
     assert!(!root.exists(), "the machine has a directory of that name");
     for (number, subject) in SUBJECTS.iter().enumerate() {

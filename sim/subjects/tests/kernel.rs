@@ -167,7 +167,8 @@ impl Log for Simple {
 
 fn main() {
     zygote::without_randomized_addresses();
-    let machine: &'static Machine = Box::leak(Box::new(Machine::several(1, SUBJECTS).remove(0)));
+    Machine::make_all(SUBJECTS);
+    let machine = Machine::of_worker(0).expect("one at least");
     let number = |name| {
         SUBJECTS
             .iter()
