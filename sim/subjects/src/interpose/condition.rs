@@ -50,8 +50,6 @@ unsafe fn wait(condition: usize, mutex: *mut Mutex, deadline: Option<u64>) -> c_
         })
     };
     let result = loop {
-        // See `waiting`: nobody is between the look and the wait.
-        pages::write_back();
         if is_woken() {
             break 0;
         }
