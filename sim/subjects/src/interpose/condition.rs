@@ -10,7 +10,6 @@ use libc::{
 
 use super::answer::Kept;
 use super::mutex::{pthread_mutex_lock, pthread_mutex_unlock};
-use super::pages;
 use super::raw::real;
 use super::time;
 use crate::sys;

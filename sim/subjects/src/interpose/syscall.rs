@@ -7,8 +7,7 @@ use libc::timespec;
 
 use super::answer::{fail, number};
 use super::{
-    durable, locks, memory, names, open, random, raw, readwrite, space, stat, surroundings,
-    time,
+    durable, locks, memory, names, open, random, raw, readwrite, space, stat, surroundings, time,
 };
 use crate::sys;
 

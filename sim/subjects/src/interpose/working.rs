@@ -55,7 +55,11 @@ pub unsafe extern "C" fn fchdir(fd: c_int) -> c_int {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getcwd(buf: *mut c_char, size: size_t) -> *mut c_char {
-    let simulated = if sys::is_simulated() { directory() } else { None };
+    let simulated = if sys::is_simulated() {
+        directory()
+    } else {
+        None
+    };
     match simulated {
         None => real!(getcwd(buf => *mut c_char, size => size_t) -> *mut c_char),
         Some(path) if !buf.is_null() && path.len() >= size => {
