@@ -10,7 +10,6 @@ use libc::{
 
 use super::answer::Kept;
 use super::mutex::{pthread_mutex_lock, pthread_mutex_unlock};
-use super::pages;
 use super::raw::real;
 use super::time;
 use crate::sys;
@@ -50,8 +49,6 @@ unsafe fn wait(condition: usize, mutex: *mut Mutex, deadline: Option<u64>) -> c_
         })
     };
     let result = loop {
-        // See `waiting`: nobody is between the look and the wait.
-        pages::write_back();
         if is_woken() {
             break 0;
         }

@@ -199,8 +199,8 @@ pub unsafe extern "C" fn realpath(path: *const c_char, resolved: *mut c_char) ->
 /// The path as a C string, in `resolved` or, where that is null, in memory that the caller frees.
 ///
 /// # Safety
-/// As of `realpath`.
-unsafe fn put(path: &[u8], resolved: *mut c_char) -> *mut c_char {
+/// There is room for the path and a zero, or `resolved` is null.
+pub(super) unsafe fn put(path: &[u8], resolved: *mut c_char) -> *mut c_char {
     let target = match resolved.is_null() {
         // SAFETY: As for anybody.
         true => unsafe { libc::malloc(path.len() + 1) }.cast(),

@@ -33,15 +33,15 @@ pub unsafe fn find(directory: c_int, path: *const c_char) -> Option<sys::Result<
     if path.first() == Some(&b'/') {
         return inside(&normal(path)).map(Ok);
     }
-    let directory = match directory {
+    let start = match directory {
         libc::AT_FDCWD => Ok(working::directory()?),
-        directory if directory >= sys::FIRST_FD => sys::path_of(directory),
-        _ => return None, // A real one.
+        sys::FIRST_FD.. => sys::path_of(directory),
+        _ => return None,
     };
     if path.is_empty() {
         return Some(Err(libc::ENOENT));
     }
-    let found = directory.map(|mut whole| {
+    let found = start.map(|mut whole| {
         whole.push(b'/');
         whole.extend_from_slice(path);
         normal(&whole)

@@ -7,8 +7,7 @@ use libc::timespec;
 
 use super::answer::{fail, number};
 use super::{
-    durable, locks, memory, names, open, pages, random, raw, readwrite, space, stat, surroundings,
-    time,
+    durable, locks, memory, names, open, random, raw, readwrite, space, stat, surroundings, time,
 };
 use crate::sys;
 
@@ -123,8 +122,7 @@ unsafe fn futex(
         libc::FUTEX_WAIT_BITSET => timeout.map(|until| time::deadline(clock, until)),
         _ => return Err(libc::ENOSYS),
     };
-    // Nobody else runs between this look and the wait: what that would write back is written now.
-    pages::write_back();
+    // Nobody else runs between this look and the wait.
     // SAFETY: The caller's promise.
     if unsafe { word.read_volatile() } != value {
         return Err(libc::EAGAIN);

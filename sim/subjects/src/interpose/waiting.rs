@@ -1,7 +1,6 @@
 //! Who waits within the functions of this module, so that nobody calls the simulator to wake nobody.
 
 use super::answer::Kept;
-use super::pages;
 use crate::sys;
 
 /// The address that each waiting thread waits at.
@@ -11,8 +10,6 @@ static WAITING: Kept<Vec<usize>> = Kept::new(Vec::new());
 /// nobody else between.
 pub fn until<T>(address: usize, mut look: impl FnMut() -> Option<T>) -> T {
     loop {
-        // What a call of the simulator would write back, with others between, is written now.
-        pages::write_back();
         if let Some(found) = look() {
             return found;
         }

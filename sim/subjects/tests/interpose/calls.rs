@@ -148,6 +148,12 @@ fn locks(room: &Path) -> io::Result<()> {
 }
 
 fn surroundings(dir: &Path) -> io::Result<()> {
+    // Paths are relative to the working directory, which is there to go to.
+    std::env::set_current_dir(dir)?;
+    assert_eq!(std::env::current_dir()?, dir);
+    fs::write("relative", b"here")?;
+    assert_eq!(fs::read(dir.join("relative"))?, b"here");
+    fs::remove_file("./relative")?;
     assert_eq!(std::thread::available_parallelism()?.get(), 2);
     assert_eq!(std::process::id(), 1000);
     // The order is the seed's: it is written, so that the trace tells.
