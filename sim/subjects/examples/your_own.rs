@@ -9,13 +9,14 @@ const SUBJECT: Subject = Subject {
     name: "persy",
     version: "persy 1.8.1",
     open: Open::Store(|path| {
-        let mut options = OpenOptions::new();
-        options.create(true).prepare_with(|persy| {
+        let path = path.join("store.persy");
+        let persy = OpenOptions::new().create(true).open(path)?;
+        if !persy.exists_index("store")? {
             let mut transaction = persy.begin()?;
             transaction.create_index::<ByteVec, ByteVec>("store", ValueMode::Replace)?;
-            Ok(transaction.commit()?)
-        });
-        Ok(Box::new(Own(options.open(path.join("store.persy"))?)))
+            transaction.commit()?;
+        }
+        Ok(Box::new(Own(persy)))
     }),
     promises: Promises {
         durable: Some("durable: data persists even in case of a crash"),
