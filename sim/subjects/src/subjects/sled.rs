@@ -15,10 +15,8 @@ pub(super) const SUBJECT: Subject = Subject {
         durable: Some("after a flush all previous writes are recovered if the system crashes"),
         opens: Some("after a flush all previous writes are recovered if the system crashes"),
         intact: Some("corruption of the storage file is detected, and is an error"),
-        prefix: None,
         atomic: Some("a batch is applied atomically"),
-        stable: None,
-        faults: None,
+        ..Promises::NONE
     },
     longest: usize::MAX,
     source: "sled-0.34.7/src",

@@ -19,11 +19,8 @@ pub(super) const SUBJECT: Subject = Subject {
     promises: Promises {
         durable: Some("SyncEach: an fsync after every single write, maximum durability"),
         opens: Some("on startup each block is replayed"),
-        intact: None,
         prefix: Some("entries are streamed in the order of their commits"),
-        atomic: None,
-        stable: None,
-        faults: None,
+        ..Promises::NONE
     },
     longest: usize::MAX,
     source: "walrus-rust-0.2.0/src",
