@@ -31,8 +31,12 @@ use threads::Threads;
 /// What a call returns, or its `errno`; and how many bytes of the buffer it has filled.
 type Reply = Result<(u64, usize), i32>;
 
-/// How long a thread may compute without a call.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a process may compute in its life: each of its calls takes microseconds.
+const COMPUTES_MAX: Duration = Duration::from_secs(20);
+/// How long nothing may come from it, whatever else the machine does.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How often somebody looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What each call takes, in ns.
 const CALL_NS: u64 = 5_000;
 
@@ -76,11 +80,9 @@ impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Broken::Ended(ended) => write!(f, "the process is gone: {ended}"),
-            Broken::Spins(thread) => write!(
-                f,
-                "thread {thread} has made no call for {} seconds",
-                PATIENCE.as_secs()
-            ),
+            Broken::Spins(thread) => {
+                write!(f, "thread {thread} computes for ever, and makes no call")
+            }
         }
     }
 }
@@ -267,7 +269,13 @@ impl Process<'_> {
     fn await_request(&self, thread: usize) -> Result<(Op, [u64; 4], usize), Broken> {
         let (wire, zygote) = (self.wire(), &self.machine.zygote);
         let is_there = || wire.request(thread).is_some() || zygote.ended() != self.ended;
-        let has_come = wire.wait_for_bell(is_there, PATIENCE);
+        let mut waited = Duration::ZERO;
+        while !wire.wait_for_bell(is_there, LOOK_EVERY) {
+            waited += LOOK_EVERY;
+            if waited >= PATIENCE || zygote.computed() >= COMPUTES_MAX {
+                break;
+            }
+        }
         match wire.request(thread) {
             Some(request) => Ok(request),
             None => {
@@ -275,7 +283,6 @@ impl Process<'_> {
                     Some(ended) => Broken::Ended(ended),
                     None => Broken::Spins(thread),
                 };
-                debug_assert!(has_come || matches!(broken, Broken::Spins(_)));
                 self.broken.replace(Some(broken.clone()));
                 Err(broken)
             }
