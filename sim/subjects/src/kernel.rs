@@ -35,6 +35,9 @@ type Reply = Result<(u64, usize), i32>;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What each call takes, in ns.
 const CALL_NS: u64 = 5_000;
+/// How long it takes until the next process runs, in ns. Who names files by the time would meet those of the life
+/// before else.
+const BOOT_NS: u64 = 1_000_000_000;
 
 /// All of them. They are not on the heap, for [`Machine::make_all`]'s sake.
 static MACHINES: [OnceLock<Machine>; WORKERS_MAX] = [const { OnceLock::new() }; WORKERS_MAX];
@@ -129,6 +132,7 @@ impl Machine {
     pub fn boot(&self, subject: usize, clients: usize, vfs: Arc<SimVfs>) -> Process<'_> {
         assert!((1..SLOTS).contains(&clients), "so many clients");
         let shared = self.wire.shared();
+        shared.clock.fetch_add(BOOT_NS, Ordering::Relaxed);
         shared.subject.store(subject as u32, Ordering::Relaxed);
         shared.clients.store(clients as u32, Ordering::Relaxed);
         let wants_stacks = events::are_sites_wanted();
