@@ -206,6 +206,12 @@ impl Process<'_> {
         self.panics.borrow().clone()
     }
 
+    /// Whether it has ended by itself, or a thread has panicked: a program that aborts then is gone.
+    pub fn has_died(&self) -> bool {
+        let has_ended = matches!(*self.broken.borrow(), Some(Broken::Ended(_)));
+        has_ended || !self.panics.borrow().is_empty()
+    }
+
     fn wire(&self) -> Wire {
         self.machine.wire
     }

@@ -125,7 +125,7 @@ impl Run<'_> {
         // Whether it is open: until then nobody else does anything.
         let opened = Cell::new(None);
         let busy = Cell::new(self.clients);
-        life.tasks_beside(self.clients, HELPERS, |task| {
+        let lived = life.tasks_beside(self.clients, HELPERS, |task| {
             let index = task.index();
             if index >= self.clients {
                 return Ok(process.background(index).map_err(died)?);
@@ -141,6 +141,9 @@ impl Run<'_> {
             }
             if opened.get() == Some(true) {
                 for step in task.steps(STEPS) {
+                    if process.has_died() {
+                        break;
+                    }
                     self.step(&process, task, &step)?;
                 }
             }
@@ -150,11 +153,17 @@ impl Run<'_> {
                 while busy.get() > 0 {
                     Scheduler::of_this_thread().park(DONE, Park::Lock);
                 }
-                self.end(&process, task, life)?;
+                if !process.has_died() {
+                    self.end(&process, task, life)?;
+                }
             }
             Ok(())
-        })?;
-        self.judge_panics(&process)
+        });
+        match lived {
+            // To panic or to abort is an answer to a call that fails: the life ends there, whoever waits.
+            Err(error) if process.has_died() && self.is_excused(life) && is_death(&*error) => Ok(()),
+            lived => lived.and_then(|()| self.judge_panics(&process)),
+        }
     }
 
     /// Whether errors of the subject are to be expected.
@@ -165,7 +174,7 @@ impl Run<'_> {
     /// Opens and reads it; `false` where that does not work, and need not.
     fn open(&self, process: &Process<'_>, life: &Life<'_>) -> Result<bool, Violation> {
         for command in [Command::Open, Command::ReadAll] {
-            let answer = process.command(0, &command).map_err(died)?;
+            let answer = ask(process, 0, &command)?;
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(_) if self.is_excused(life) || self.subject.promises.opens.is_none() => {
@@ -242,7 +251,7 @@ impl Run<'_> {
                 Command::put(store.next_put(client, &picks.collect::<Vec<_>>(), len()))
             }
         };
-        let answer = process.command(client, &command).map_err(died)?;
+        let answer = ask(process, client, &command)?;
         if let (Model::Log(log), Command::Append(entries)) =
             (&mut *self.model.borrow_mut(), &command)
         {
@@ -270,7 +279,7 @@ impl Run<'_> {
     }
 
     fn commit(&self, process: &Process<'_>, client: usize) -> Verdict {
-        let answer = process.command(client, &Command::Commit).map_err(died)?;
+        let answer = ask(process, client, &Command::Commit)?;
         match (answer, &mut *self.model.borrow_mut()) {
             (Ok(_), Model::Log(log)) => log.committed(client),
             (Ok(_), Model::Store(store)) => store.committed(client),
@@ -289,7 +298,7 @@ impl Run<'_> {
             Model::Log(log) => log.acknowledged(),
             Model::Store(_) => Vec::new(),
         };
-        let answer = process.command(client, &Command::ReadAll).map_err(died)?;
+        let answer = ask(process, client, &Command::ReadAll)?;
         match (answer, &*self.model.borrow()) {
             (Ok(Answer::Entries(read)), Model::Log(log)) => {
                 let read = received(read);
@@ -311,16 +320,14 @@ impl Run<'_> {
         if let Model::Log(log) = &mut *self.model.borrow_mut() {
             log.trimmed(&read, count as usize);
         }
-        let answer = process
-            .command(client, &Command::Trim(count))
-            .map_err(died)?;
+        let answer = ask(process, client, &Command::Trim(count))?;
         self.refused(answer)
     }
 
     /// When all clients are done: perhaps a close; and when the storm is over, a second open.
     fn end(&self, process: &Process<'_>, task: &Task<'_>, life: &Life<'_>) -> Verdict {
         if life.is_last() || task.steps(1).any(|step| step.below(2) == 1) {
-            let answer = process.command(0, &Command::Close).map_err(died)?;
+            let answer = ask(process, 0, &Command::Close)?;
             self.refused(answer)?;
         }
         if life.is_last() {
@@ -350,6 +357,28 @@ impl Run<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Has a client do something. Where a thread has panicked by then, the process is taken to be gone: whatever
+/// it says counts for nothing.
+fn ask(
+    process: &Process<'_>,
+    client: usize,
+    command: &Command,
+) -> Result<Result<Answer, String>, Violation> {
+    let answer = process.command(client, command).map_err(died)?;
+    match process.panics().first() {
+        Some(panic) if answer.is_ok() => Ok(Err(format!("panicked: {panic}"))),
+        _ => Ok(answer),
+    }
+}
+
+/// Whether it tells no more than that the process is gone, or that others wait for it.
+fn is_death(error: &(dyn std::error::Error + 'static)) -> bool {
+    match error.downcast_ref::<Violation>() {
+        Some(violation) => violation.property == Property::Panic,
+        None => true,
     }
 }
 
