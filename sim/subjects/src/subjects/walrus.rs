@@ -21,7 +21,6 @@ pub(super) const SUBJECT: Subject = Subject {
     promises: Promises {
         durable: Some("SyncEach: an fsync after every single write, maximum durability"),
         opens: Some("on startup each block is replayed"),
-        prefix: Some("entries are streamed in the order of their commits"),
         ..Promises::NONE
     },
     longest: usize::MAX,
