@@ -63,6 +63,7 @@ pub struct Process<'a> {
     /// Why it can't go on, if that is so.
     broken: RefCell<Option<Broken>>,
     panics: RefCell<Vec<String>>,
+    aborts_on_panic: Cell<bool>,
     has_begun: Cell<bool>,
 }
 
@@ -152,6 +153,7 @@ impl Machine {
             threads,
             broken: RefCell::default(),
             panics: RefCell::default(),
+            aborts_on_panic: Cell::default(),
             has_begun: Cell::default(),
         }
     }
@@ -206,10 +208,14 @@ impl Process<'_> {
         self.panics.borrow().clone()
     }
 
-    /// Whether it has ended by itself, or a thread has panicked: a program that aborts then is gone.
-    pub fn has_died(&self) -> bool {
-        let has_ended = matches!(*self.broken.borrow(), Some(Broken::Ended(_)));
-        has_ended || !self.panics.borrow().is_empty()
+    /// From now on it ends as soon as a thread panics, as where panics abort.
+    pub fn abort_on_panic(&self, aborts: bool) {
+        self.aborts_on_panic.set(aborts);
+    }
+
+    /// Whether it has ended without being told to.
+    pub fn has_ended(&self) -> bool {
+        matches!(*self.broken.borrow(), Some(Broken::Ended(_)))
     }
 
     fn wire(&self) -> Wire {
@@ -231,6 +237,11 @@ impl Process<'_> {
                         0 => Err(String::from_utf8_lossy(bytes).into_owned()),
                         _ => Answer::decode(bytes).ok_or_else(|| "no answer".to_owned()),
                     }));
+                }
+                Op::Panicked if self.aborts_on_panic.get() => {
+                    let aborted = Broken::Ended(Ended::Killed(libc::SIGABRT));
+                    self.broken.replace(Some(aborted.clone()));
+                    return Err(aborted);
                 }
                 Op::EndThread => {
                     trace::line(|| format!("thread {thread} ends"));

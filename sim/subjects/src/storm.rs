@@ -122,6 +122,7 @@ impl Run<'_> {
 
     fn live(&self, life: &Life<'_>) -> Verdict {
         let process = self.machine.boot(self.number, self.clients, life.disk());
+        process.abort_on_panic(self.is_excused(life));
         // Whether it is open: until then nobody else does anything.
         let opened = Cell::new(None);
         let busy = Cell::new(self.clients);
@@ -141,9 +142,6 @@ impl Run<'_> {
             }
             if opened.get() == Some(true) {
                 for step in task.steps(STEPS) {
-                    if process.has_died() {
-                        break;
-                    }
                     self.step(&process, task, &step)?;
                 }
             }
@@ -153,15 +151,13 @@ impl Run<'_> {
                 while busy.get() > 0 {
                     Scheduler::of_this_thread().park(DONE, Park::Lock);
                 }
-                if !process.has_died() {
-                    self.end(&process, task, life)?;
-                }
+                self.end(&process, task, life)?;
             }
             Ok(())
         });
         match lived {
-            // To panic or to abort is an answer to a call that fails: the life ends there, whoever waits.
-            Err(error) if process.has_died() && self.is_excused(life) && is_death(&*error) => Ok(()),
+            // To end is an answer to a call that fails.
+            Err(_) if process.has_ended() && self.is_excused(life) => Ok(()),
             lived => lived.and_then(|()| self.judge_panics(&process)),
         }
     }
@@ -174,7 +170,7 @@ impl Run<'_> {
     /// Opens and reads it; `false` where that does not work, and need not.
     fn open(&self, process: &Process<'_>, life: &Life<'_>) -> Result<bool, Violation> {
         for command in [Command::Open, Command::ReadAll] {
-            let answer = ask(process, 0, &command)?;
+            let answer = process.command(0, &command).map_err(died)?;
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(_) if self.is_excused(life) || self.subject.promises.opens.is_none() => {
@@ -251,7 +247,7 @@ impl Run<'_> {
                 Command::put(store.next_put(client, &picks.collect::<Vec<_>>(), len()))
             }
         };
-        let answer = ask(process, client, &command)?;
+        let answer = process.command(client, &command).map_err(died)?;
         if let (Model::Log(log), Command::Append(entries)) =
             (&mut *self.model.borrow_mut(), &command)
         {
@@ -279,7 +275,7 @@ impl Run<'_> {
     }
 
     fn commit(&self, process: &Process<'_>, client: usize) -> Verdict {
-        let answer = ask(process, client, &Command::Commit)?;
+        let answer = process.command(client, &Command::Commit).map_err(died)?;
         match (answer, &mut *self.model.borrow_mut()) {
             (Ok(_), Model::Log(log)) => log.committed(client),
             (Ok(_), Model::Store(store)) => store.committed(client),
@@ -298,7 +294,7 @@ impl Run<'_> {
             Model::Log(log) => log.acknowledged(),
             Model::Store(_) => Vec::new(),
         };
-        let answer = ask(process, client, &Command::ReadAll)?;
+        let answer = process.command(client, &Command::ReadAll).map_err(died)?;
         match (answer, &*self.model.borrow()) {
             (Ok(Answer::Entries(read)), Model::Log(log)) => {
                 let read = received(read);
@@ -320,14 +316,16 @@ impl Run<'_> {
         if let Model::Log(log) = &mut *self.model.borrow_mut() {
             log.trimmed(&read, count as usize);
         }
-        let answer = ask(process, client, &Command::Trim(count))?;
+        let answer = process
+            .command(client, &Command::Trim(count))
+            .map_err(died)?;
         self.refused(answer)
     }
 
     /// When all clients are done: perhaps a close; and when the storm is over, a second open.
     fn end(&self, process: &Process<'_>, task: &Task<'_>, life: &Life<'_>) -> Verdict {
         if life.is_last() || task.steps(1).any(|step| step.below(2) == 1) {
-            let answer = ask(process, 0, &Command::Close)?;
+            let answer = process.command(0, &Command::Close).map_err(died)?;
             self.refused(answer)?;
         }
         if life.is_last() {
@@ -357,28 +355,6 @@ impl Run<'_> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Has a client do something. Where a thread has panicked by then, the process is taken to be gone: whatever
-/// it says counts for nothing.
-fn ask(
-    process: &Process<'_>,
-    client: usize,
-    command: &Command,
-) -> Result<Result<Answer, String>, Violation> {
-    let answer = process.command(client, command).map_err(died)?;
-    match process.panics().first() {
-        Some(panic) if answer.is_ok() => Ok(Err(format!("panicked: {panic}"))),
-        _ => Ok(answer),
-    }
-}
-
-/// Whether it tells no more than that the process is gone, or that others wait for it.
-fn is_death(error: &(dyn std::error::Error + 'static)) -> bool {
-    match error.downcast_ref::<Violation>() {
-        Some(violation) => violation.property == Property::Panic,
-        None => true,
     }
 }
 

@@ -32,7 +32,11 @@ fn parse(text: &str) -> Option<Finding<'_>> {
         violates: first.strip_prefix("# violates: ")?,
         subject: value("subject =")?,
         profile: value("profile =")?,
-        trial: rest.lines().filter(is_of_trial).collect::<Vec<_>>().join("\n"),
+        trial: rest
+            .lines()
+            .filter(is_of_trial)
+            .collect::<Vec<_>>()
+            .join("\n"),
     })
 }
 
@@ -69,7 +73,8 @@ fn main() {
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("it can be read");
         let name = path.file_name().expect("a file").to_string_lossy();
-        let judged = parse(&text).ok_or_else(|| "its first line does not say `# violates: `".into());
+        let judged =
+            parse(&text).ok_or_else(|| "its first line does not say `# violates: `".into());
         match judged.and_then(|finding| judge(machine, &finding)) {
             Ok(story) => println!("{name}: {story}"),
             Err(what) => {
