@@ -16,7 +16,6 @@ pub(super) const SUBJECT: Subject = Subject {
     open: Open::Log(open),
     promises: Promises {
         intact: Some("a message has a hash; a corrupt segment or index is an error of a read"),
-        prefix: Some("messages have a unique, monotonically increasing offset"),
         ..Promises::NONE
     },
     longest: 4000,
