@@ -73,6 +73,17 @@ impl Disk {
         Ok(count)
     }
 
+    /// Somebody has stored to mapped memory: it is in the page cache, as far as there is a file.
+    pub fn store(&mut self, ino: Ino, offset: u64, data: &[u8]) {
+        let len = self.file(ino).cur.len();
+        let count = len.saturating_sub(offset).min(data.len() as u64) as usize;
+        if count > 0 {
+            let seq = self.next_seq();
+            self.file_mut(ino).write(seq, offset, &data[..count]);
+            self.strict.wrote(ino, offset, count as u64, Some(count as u64));
+        }
+    }
+
     /// Sets the length.
     pub fn set_len(&mut self, fd: FdId, len: u64) -> Result<(), Errno> {
         let fd = *self.fd(fd);

@@ -34,7 +34,7 @@ type Reply = Result<(u64, usize), i32>;
 /// How long a process may compute in its life: each of its calls takes microseconds.
 const COMPUTES_MAX: Duration = Duration::from_secs(20);
 /// How long nothing may come from it, whatever else the machine does.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(100);
 /// How often somebody looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What each call takes, in ns.
@@ -46,7 +46,7 @@ const BOOT_NS: u64 = 1_000_000_000;
 /// All of them. They are not on the heap, for [`Machine::make_all`]'s sake.
 static MACHINES: [OnceLock<Machine>; WORKERS_MAX] = [const { OnceLock::new() }; WORKERS_MAX];
 /// How many workers there may be, on whatever machine.
-const WORKERS_MAX: usize = 64;
+const WORKERS_MAX: usize = 256;
 
 /// A machine that subjects run on, one process after another.
 pub struct Machine {
@@ -68,7 +68,6 @@ pub struct Process<'a> {
     broken: RefCell<Option<Broken>>,
     panics: RefCell<Vec<String>>,
     aborts_on_panic: Cell<bool>,
-    has_begun: Cell<bool>,
 }
 
 /// Why a process can't go on.
@@ -156,7 +155,6 @@ impl Machine {
             broken: RefCell::default(),
             panics: RefCell::default(),
             aborts_on_panic: Cell::default(),
-            has_begun: Cell::default(),
         }
     }
 }
@@ -174,7 +172,7 @@ impl Process<'_> {
     /// # Errors
     /// That the process can't go on.
     pub fn begin(&self, client: usize) -> Result<(), Broken> {
-        if client > 0 || self.has_begun.replace(true) {
+        if client > 0 {
             self.threads.await_spawn(client);
         }
         self.serve(client).map(drop)
@@ -230,6 +228,7 @@ impl Process<'_> {
             let (op, args, len) = self.await_request(thread)?;
             let shared = self.wire().shared();
             shared.clock.fetch_add(CALL_NS, Ordering::Relaxed);
+            self.threads.wake_due();
             trace::mix(op as u64 | (thread as u64) << 8 | (len as u64) << 32);
             match op {
                 Op::Next => {

@@ -2,12 +2,14 @@
 
 use crate::wire::FRAMES;
 
-/// Return addresses, innermost first.
-pub fn of_caller() -> Vec<usize> {
-    let mut frames = Vec::with_capacity(FRAMES);
+/// Return addresses, innermost first, and how many there are. Nothing is allocated: what the caller
+/// allocates next lies where it does when nobody asks.
+pub fn of_caller() -> ([usize; FRAMES], usize) {
+    let (mut frames, mut count) = ([0; FRAMES], 0);
     backtrace::trace(|frame| {
-        frames.push(frame.ip() as usize);
-        frames.len() < FRAMES
+        frames[count] = frame.ip() as usize;
+        count += 1;
+        count < FRAMES
     });
-    frames
+    (frames, count)
 }

@@ -1,6 +1,7 @@
 //! A subject under the storm: lives of a process on one disk, and what is asked of it in each.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use seawall::env::sync::{Park, Scheduler as Hook};
@@ -10,18 +11,20 @@ use seawall_sim::choice::Ratio;
 use seawall_sim::disk::Knobs;
 use seawall_sim::sched::Scheduler;
 use seawall_sim::storm::{Life, Sky, Step, Storm, Task, Verdict};
+use serde_bytes::ByteBuf;
 
 use crate::command::{Answer, Command, received, sent};
 use crate::kernel::{Broken, Machine, Process};
 use crate::model::{LogModel, StoreModel};
 use crate::subject::{Open, Subject};
+use crate::wire::SLOTS;
 
 /// How many lives the storm lasts, at most.
 const LIVES: u64 = 3;
 /// How many clients there are, at most.
 const CLIENTS_MAX: u64 = 3;
 /// How many threads of its own a subject may start in a life.
-const HELPERS: usize = 20;
+const HELPERS: usize = SLOTS - CLIENTS_MAX as usize;
 /// How many steps a client takes in a life, at most.
 const STEPS: u64 = 6;
 /// Where on the disk a subject lives.
@@ -47,6 +50,8 @@ struct Run<'a> {
     clients: usize,
     /// Whether calls may fail, which excuses errors until the storm is over.
     calls_fail: bool,
+    /// Whether they may in this life.
+    is_excused_now: Cell<bool>,
     model: RefCell<Model>,
 }
 
@@ -77,6 +82,7 @@ pub fn storm(
             subject,
             clients,
             calls_fail,
+            is_excused_now: Cell::new(false),
             model: RefCell::new(model),
         };
         let is_ready = Cell::new(false);
@@ -122,6 +128,7 @@ impl Run<'_> {
 
     fn live(&self, life: &Life<'_>) -> Verdict {
         let process = self.machine.boot(self.number, self.clients, life.disk());
+        self.is_excused_now.set(self.is_excused(life));
         process.abort_on_panic(self.is_excused(life));
         // Whether it is open: until then nobody else does anything.
         let opened = Cell::new(None);
@@ -158,7 +165,9 @@ impl Run<'_> {
         match lived {
             // To end is an answer to a call that fails.
             Err(_) if process.has_ended() && self.is_excused(life) => Ok(()),
-            lived => lived.and_then(|()| self.judge_panics(&process)),
+            Err(error) if error.is::<Violation>() => Err(error),
+            // Also when the life was cut off.
+            lived => self.judge_panics(&process).and(lived),
         }
     }
 
@@ -191,11 +200,7 @@ impl Run<'_> {
                     log.judge_recovery(&received(read), was_cut)?;
                 }
                 (Model::Store(store), Answer::Pairs(read)) => {
-                    let read = read.into_iter();
-                    let read = read
-                        .map(|(key, value)| (key.into_vec(), value.into_vec()))
-                        .collect();
-                    store.judge_recovery(&read, was_cut)?
+                    store.judge_recovery(&pairs(read), was_cut)?;
                 }
                 _ => {}
             }
@@ -301,7 +306,10 @@ impl Run<'_> {
                 log.judge_read(&read, &acknowledged)?;
                 Ok(read)
             }
-            // What others change meanwhile may be seen or not, change by change.
+            (Ok(Answer::Pairs(read)), Model::Store(store)) => {
+                store.judge_read(client, &pairs(read))?;
+                Ok(Vec::new())
+            }
             (Ok(_), _) => Ok(Vec::new()),
             (refused, _) => self.refused(refused).map(|()| Vec::new()),
         }
@@ -337,7 +345,7 @@ impl Run<'_> {
     /// An error of a verb is one of the subject's, unless calls fail.
     fn refused(&self, answer: Result<Answer, String>) -> Verdict {
         match answer {
-            Err(error) if !self.calls_fail => {
+            Err(error) if !self.is_excused_now.get() => {
                 let property = match error.starts_with("panicked: ") {
                     true => Property::Panic,
                     false => Property::Errors,
@@ -350,12 +358,18 @@ impl Run<'_> {
 
     fn judge_panics(&self, process: &Process<'_>) -> Verdict {
         match process.panics().first() {
-            Some(panic) if !self.calls_fail => {
+            Some(panic) if !self.is_excused_now.get() => {
                 Err(Violation::new(Property::Panic, panic.clone()).into())
             }
             _ => Ok(()),
         }
     }
+}
+
+fn pairs(read: BTreeMap<ByteBuf, ByteBuf>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let read = read.into_iter();
+    read.map(|(key, value)| (key.into_vec(), value.into_vec()))
+        .collect()
 }
 
 fn died(broken: Broken) -> Violation {

@@ -72,14 +72,15 @@ fn slot() -> usize {
 
 /// Asks; the answer's bytes are the first ones of the slot's buffer.
 fn ask(op: Op, args: [u64; 4], bytes: &[&[u8]]) -> Result<(u64, &'static [u8])> {
-    // What was stored in mapped memory is in the file for whoever looks now. But who has looked at a word
-    // and waits for it then must not let others go first, as a write does.
+    // What was stored to mapped memory is in the file for whoever looks now. But who has looked at a word,
+    // and waits for it then, must not wait for anything else before.
     if op != Op::FutexWait {
         crate::interpose::write_back();
     }
     let (wire, slot) = (wire(), slot());
     if wire.shared().wants_stacks.load(Ordering::Relaxed) != 0 {
-        wire.tell_stack(slot, &crate::stack::of_caller());
+        let (frames, count) = crate::stack::of_caller();
+        wire.tell_stack(slot, &frames[..count]);
     }
     let (len, result) = wire.ask(slot, op, args, bytes);
     match u64::try_from(result) {
@@ -120,6 +121,18 @@ pub fn write(fd: i32, offset: Option<u64>, bytes: &[u8]) -> Result<usize> {
     let bytes = &bytes[..bytes.len().min(BUFFER_BYTES)];
     let args = [fd_arg(fd), offset.unwrap_or(OWN_POSITION), 0, 0];
     ask(Op::Write, args, &[bytes]).map(|(count, _)| count as usize)
+}
+
+/// The same, and what was written is durable on return; nothing else need be (`RWF_DSYNC`).
+pub fn write_sync(fd: i32, offset: Option<u64>, bytes: &[u8]) -> Result<usize> {
+    let bytes = &bytes[..bytes.len().min(BUFFER_BYTES)];
+    let args = [fd_arg(fd), offset.unwrap_or(OWN_POSITION), 1, 0];
+    ask(Op::Write, args, &[bytes]).map(|(count, _)| count as usize)
+}
+
+/// What was stored to mapped memory is in the file: no call, and nobody else's turn comes.
+pub fn store(fd: i32, offset: u64, bytes: &[u8]) -> Result<()> {
+    ask(Op::Store, [fd_arg(fd), offset, 0, 0], &[bytes]).map(drop)
 }
 
 /// Moves the descriptor's position as lseek(2) does.

@@ -28,6 +28,8 @@ pub enum Op {
     Close,
     Read,
     Write,
+    /// What was stored to mapped memory.
+    Store,
     Seek,
     Sync,
     SetLen,
@@ -61,6 +63,7 @@ const OPS: &[Op] = &[
     Op::Close,
     Op::Read,
     Op::Write,
+    Op::Store,
     Op::Seek,
     Op::Sync,
     Op::SetLen,

@@ -49,8 +49,12 @@ pub fn without_randomized_addresses() {
         if now & libc::ADDR_NO_RANDOMIZE != 0 {
             return;
         }
-        let set = libc::personality((now | libc::ADDR_NO_RANDOMIZE) as _);
-        assert!(set >= 0, "addresses can't be fixed");
+        if libc::personality((now | libc::ADDR_NO_RANDOMIZE) as _) < 0 {
+            eprintln!(
+                "error: this machine does not let a program fix its addresses (personality(2))"
+            );
+            std::process::exit(2);
+        }
         let arguments: Vec<_> = std::env::args_os()
             .map(|argument| std::ffi::CString::new(argument.into_encoded_bytes()).expect("no zero"))
             .collect();
@@ -110,7 +114,7 @@ impl Zygote {
         Zygote { wire, pid }
     }
 
-    /// Lets a process begin, and returns when it is there.
+    /// Lets a process begin.
     pub fn start(&self) {
         let shared = self.wire.shared();
         shared.pid.store(0, Ordering::Relaxed);
@@ -138,6 +142,9 @@ impl Zygote {
     /// How long the process that runs has computed.
     pub fn computed(&self) -> Duration {
         let pid = self.wire.shared().pid.load(Ordering::Acquire);
+        if pid <= 0 {
+            return Duration::ZERO;
+        }
         // SAFETY: both fill a local variable. Where the process is gone, the clock stays at zero.
         let time = unsafe {
             let (mut clock, mut time) = (0, std::mem::zeroed::<libc::timespec>());
@@ -158,8 +165,8 @@ impl Zygote {
         self.wire.wait_for_bell(has_begun, PATIENCE);
         let pid = self.wire.shared().pid.load(Ordering::Acquire);
         if pid > 0 && self.ended() == ended {
-            // SAFETY: a process of this one's, which the fork server has not waited for, so that its
-            // number is nobody else's; at worst it has just ended.
+            // SAFETY: a process of this one's, which the fork server had not waited for a moment ago; numbers
+            // come again after millions of others.
             unsafe { libc::kill(pid, libc::SIGKILL) };
         }
         let has_ended = self.wire.wait_for_bell(|| self.ended() != ended, PATIENCE);
@@ -186,6 +193,10 @@ fn die_with_parent() {
 fn serve(wire: Wire, subjects: &[Subject]) -> ! {
     let shared = wire.shared();
     silence();
+    // What is made at the first backtrace is there before any life.
+    crate::stack::of_caller();
+    // SAFETY: there is one thread here. The environment is the user's, and none of the subjects' business.
+    unsafe { libc::clearenv() };
     let mut served = 0;
     loop {
         while shared.orders.load(Ordering::Acquire) == served {

@@ -16,6 +16,7 @@ pub unsafe extern "C" fn mkdirat(directory: c_int, path: *const c_char, mode: mo
     // SAFETY: The caller's path.
     match unsafe { paths::find(directory, path) } {
         Some(path) => int(path.and_then(|path| sys::create_dir(&path))),
+        None if sys::is_simulated() => fail(libc::EROFS) as _,
         None => pass!(SYS_mkdirat, directory, path, mode),
     }
 }
@@ -34,6 +35,7 @@ pub unsafe extern "C" fn unlinkat(directory: c_int, path: *const c_char, flags: 
             0 => sys::remove_file(&path),
             _ => sys::remove_dir(&path),
         })),
+        None if sys::is_simulated() => fail(libc::EROFS) as _,
         None => pass!(SYS_unlinkat, directory, path, flags),
     }
 }
@@ -80,6 +82,7 @@ pub unsafe extern "C" fn renameat2(
         )
     };
     match paths {
+        (None, None) if sys::is_simulated() => fail(libc::EROFS) as c_int,
         (None, None) => pass!(SYS_renameat2, from_directory, from, to_directory, to, flags),
         (Some(_), Some(_)) if flags != 0 => fail(libc::EINVAL) as c_int,
         (Some(from), Some(to)) => {
@@ -124,6 +127,7 @@ pub unsafe extern "C" fn linkat(
         )
     };
     match paths {
+        (None, None) if sys::is_simulated() => fail(libc::EROFS) as c_int,
         (None, None) => pass!(SYS_linkat, from_directory, from, to_directory, to, flags),
         (Some(_), Some(_)) => fail(libc::EPERM) as c_int,
         _ => fail(libc::EXDEV) as c_int,
@@ -147,6 +151,7 @@ pub unsafe extern "C" fn symlinkat(
     // SAFETY: The caller's path.
     match unsafe { paths::find(directory, path) } {
         Some(_) => fail(libc::EPERM) as c_int,
+        None if sys::is_simulated() => fail(libc::EROFS) as _,
         None => pass!(SYS_symlinkat, target, directory, path),
     }
 }

@@ -17,6 +17,7 @@ use super::answer::Kept;
 use super::raw::call;
 use super::waiting;
 use crate::sys;
+use crate::wire::BUFFER_BYTES;
 
 /// The size of a page of memory, which is written as a whole.
 pub const PAGE_BYTES: usize = 4096;
@@ -200,17 +201,9 @@ pub(super) fn flush() {
 }
 
 fn write(fd: c_int, offset: usize, bytes: &[u8]) -> sys::Result<()> {
-    // What is behind the end of the file is nobody's.
-    let end = usize::try_from(sys::fstat(fd)?.len).unwrap_or(usize::MAX);
-    let mut offset = offset;
-    let mut rest = &bytes[..bytes.len().min(end.saturating_sub(offset))];
-    while !rest.is_empty() {
-        let count = match sys::write(fd, Some(offset as u64), rest) {
-            Err(libc::EINTR) => continue, // It is nobody's call.
-            done => done?,
-        };
-        offset += count;
-        rest = &rest[count..];
+    // The longest that a call takes.
+    for (index, part) in bytes.chunks(BUFFER_BYTES).enumerate() {
+        sys::store(fd, (offset + index * BUFFER_BYTES) as u64, part)?;
     }
     Ok(())
 }

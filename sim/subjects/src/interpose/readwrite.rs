@@ -40,8 +40,11 @@ fn at(offset: off_t) -> sys::Result<Option<u64>> {
     u64::try_from(offset).map(Some).or(Err(libc::EINVAL))
 }
 
-fn write_file(fd: c_int, offset: Option<u64>, bytes: &[u8]) -> sys::Result<usize> {
-    let count = sys::write(fd, offset, bytes)?;
+/// How something is written: [`sys::write`] or [`sys::write_sync`].
+type Write = fn(c_int, Option<u64>, &[u8]) -> sys::Result<usize>;
+
+fn write_file(fd: c_int, offset: Option<u64>, bytes: &[u8], write: Write) -> sys::Result<usize> {
+    let count = write(fd, offset, bytes)?;
     pages::written(fd, offset, &bytes[..count]);
     Ok(count)
 }
@@ -64,7 +67,12 @@ pub unsafe extern "C" fn read(fd: c_int, buf: *mut c_void, count: size_t) -> ssi
 pub unsafe extern "C" fn write(fd: c_int, buf: *const c_void, count: size_t) -> ssize_t {
     if is_file(fd) {
         // SAFETY: The caller's buffer.
-        return number(write_file(fd, None, unsafe { source(buf, count) }));
+        return number(write_file(
+            fd,
+            None,
+            unsafe { source(buf, count) },
+            sys::write,
+        ));
     }
     pass!(SYS_write, fd, buf, count)
 }
@@ -94,7 +102,7 @@ pub unsafe extern "C" fn pwrite(
     if is_file(fd) {
         // SAFETY: The caller's buffer.
         let bytes = unsafe { source(buf, count) };
-        return number(at(offset).and_then(|offset| write_file(fd, offset, bytes)));
+        return number(at(offset).and_then(|offset| write_file(fd, offset, bytes, sys::write)));
     }
     pass!(SYS_pwrite64, fd, buf, count, offset)
 }
@@ -146,6 +154,7 @@ unsafe fn gather(
     buffers: *const iovec,
     count: c_int,
     offset: Option<u64>,
+    write: Write,
 ) -> sys::Result<usize> {
     // SAFETY: The caller's promise.
     let buffers = unsafe { list(buffers, count) }?;
@@ -154,7 +163,7 @@ unsafe fn gather(
         // SAFETY: The caller's promise.
         whole.extend_from_slice(unsafe { source(buffer.iov_base, buffer.iov_len) });
     }
-    write_file(fd, offset, &whole)
+    write_file(fd, offset, &whole, write)
 }
 
 #[unsafe(no_mangle)]
@@ -170,7 +179,7 @@ pub unsafe extern "C" fn readv(fd: c_int, buffers: *const iovec, count: c_int) -
 pub unsafe extern "C" fn writev(fd: c_int, buffers: *const iovec, count: c_int) -> ssize_t {
     if is_file(fd) {
         // SAFETY: The caller's promise.
-        return number(unsafe { gather(fd, buffers, count, None) });
+        return number(unsafe { gather(fd, buffers, count, None, sys::write) });
     }
     pass!(SYS_writev, fd, buffers, count)
 }
@@ -199,7 +208,7 @@ pub unsafe extern "C" fn pwritev(
 ) -> ssize_t {
     if is_file(fd) {
         // SAFETY: The caller's promise.
-        let write = |offset| unsafe { gather(fd, buffers, count, offset) };
+        let write = |offset| unsafe { gather(fd, buffers, count, offset, sys::write) };
         return number(at(offset).and_then(write));
     }
     pass!(SYS_pwritev, fd, buffers, count, offset)
@@ -243,15 +252,13 @@ pub unsafe extern "C" fn pwritev2(
     if flags & !(libc::RWF_HIPRI | libc::RWF_DSYNC | libc::RWF_SYNC) != 0 {
         return fail(libc::EOPNOTSUPP);
     }
-    let write = |offset| {
-        // SAFETY: The caller's promise.
-        let written = unsafe { gather(fd, buffers, count, offset) }?;
-        if flags & (libc::RWF_DSYNC | libc::RWF_SYNC) != 0 {
-            sys::sync(fd, flags & libc::RWF_SYNC == 0)?;
-        }
-        Ok(written)
+    let write = match flags & (libc::RWF_DSYNC | libc::RWF_SYNC) {
+        0 => sys::write,
+        _ => sys::write_sync,
     };
-    number(at_or_own(offset).and_then(write))
+    // SAFETY: The caller's promise.
+    let gather = |offset| unsafe { gather(fd, buffers, count, offset, write) };
+    number(at_or_own(offset).and_then(gather))
 }
 
 #[unsafe(no_mangle)]

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 
 use libc::off_t;
 
-use super::answer::int;
+use super::answer::{fail, int};
 use super::pages;
 use super::paths::{self, is_file};
 use super::raw::{also, pass};
@@ -45,6 +45,7 @@ pub unsafe extern "C" fn truncate(path: *const c_char, len: off_t) -> c_int {
     // SAFETY: The caller's path.
     match unsafe { paths::find(libc::AT_FDCWD, path) } {
         Some(path) => int(path.and_then(truncate)),
+        None if sys::is_simulated() => fail(libc::EROFS) as _,
         None => pass!(SYS_truncate, path, len),
     }
 }

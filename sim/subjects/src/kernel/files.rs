@@ -75,7 +75,8 @@ impl Files {
             Op::Close => self.close(args[0]),
             Op::Dup => file().map(|file| (self.put(file), 0)),
             Op::Read => self.read(&*file()?, args[1], &mut buffer[..args[2] as usize]),
-            Op::Write => self.write(&*file()?, args[1], &buffer[..len]),
+            Op::Write => self.write(&*file()?, (args[1], args[2] != 0), &buffer[..len]),
+            Op::Store => self.store(&*file()?, args[1], &buffer[..len]),
             Op::Seek => self.seek(&*file()?, args[1] as i64, args[2] as i32),
             Op::Sync => self.sync(&*file()?, args[1] != 0).map(done),
             Op::SetLen => file()?
@@ -161,6 +162,8 @@ impl Files {
                 },
             }
         };
+        // Before anybody else can rename it.
+        let ino = self.vfs.with_disk(|disk| disk.resolve(as_path));
         if let Some(file) = &file
             && has(libc::O_TRUNC)
             && is_writer
@@ -168,7 +171,6 @@ impl Files {
         {
             file.set_len(0).map_err(|error| errno(&error))?;
         }
-        let ino = self.vfs.with_disk(|disk| disk.resolve(as_path));
         let number = self.opened.get() + 1;
         self.opened.set(number);
         let open = OpenFile {
@@ -193,6 +195,9 @@ impl Files {
 
     fn read(&self, file: &OpenFile, at: u64, buf: &mut [u8]) -> Reply {
         let regular = file.regular()?;
+        if file.flags & libc::O_ACCMODE == libc::O_WRONLY {
+            return Err(libc::EBADF);
+        }
         let mut read = |at| regular.read_at(at, buf).map_err(|error| errno(&error));
         let count = match at {
             OWN_POSITION => self.alone(file.ino, || {
@@ -205,29 +210,42 @@ impl Files {
         Ok((count as u64, count))
     }
 
-    fn write(&self, file: &OpenFile, at: u64, bytes: &[u8]) -> Reply {
+    fn write(&self, file: &OpenFile, (at, is_synced): (u64, bool), bytes: &[u8]) -> Reply {
         let regular = file.regular()?;
-        let write = |at| regular.write_at(at, bytes).map_err(|error| errno(&error));
+        if file.flags & libc::O_ACCMODE == libc::O_RDONLY {
+            return Err(libc::EBADF);
+        }
+        let syncs = is_synced || file.flags & libc::O_DSYNC != 0;
+        let write = |at| match syncs {
+            true => regular
+                .write_sync_at(at, bytes)
+                .map_err(|error| errno(&error)),
+            false => regular.write_at(at, bytes).map_err(|error| errno(&error)),
+        };
         let appends = file.flags & libc::O_APPEND != 0;
         // Source: pwrite(2), "BUGS": on Linux, O_APPEND appends whatever the offset is.
         let count = if appends || at == OWN_POSITION {
             self.alone(file.ino, || {
-                let at = match appends {
+                let begin = match appends {
                     true => regular.len().map_err(|error| errno(&error))?,
                     false => file.position.get(),
                 };
-                let count = write(at)?;
-                file.position.set(at + count as u64);
+                let count = write(begin)?;
+                if at == OWN_POSITION {
+                    file.position.set(begin + count as u64);
+                }
                 Ok(count)
             })
         } else {
             write(at)
         }?;
-        let syncs = file.flags & libc::O_DSYNC != 0;
-        if syncs {
-            self.sync(file, file.flags & libc::O_SYNC != libc::O_SYNC)?;
-        }
         Ok((count as u64, 0))
+    }
+
+    /// What was stored to mapped memory is in the page cache, with no call that anybody could see.
+    fn store(&self, file: &OpenFile, at: u64, bytes: &[u8]) -> Reply {
+        self.vfs.with_disk(|disk| disk.store(file.ino, at, bytes));
+        Ok((0, 0))
     }
 
     /// Nobody else moves a position in this file, or appends to it.
@@ -286,8 +304,7 @@ impl OpenFile {
         self.file.as_deref().ok_or(libc::EISDIR)
     }
 
-    // Source: fallocate(2): mode 0 extends the file, FALLOC_FL_KEEP_SIZE does not; file systems need not
-    // know the others.
+    // Source: fallocate(2): mode 0 extends the file; file systems need not know the others.
     fn allocate(&self, mode: i32, (offset, len): (u64, u64)) -> Result<(), i32> {
         let file = self.regular()?;
         match mode {

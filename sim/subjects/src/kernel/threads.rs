@@ -165,6 +165,19 @@ impl Threads {
         Ok((woken, 0))
     }
 
+    /// Lets those go on whose time has come while others ran.
+    pub(super) fn wake_due(&self) {
+        let now = self.wire.shared().clock.load(Ordering::Relaxed);
+        for waiter in self
+            .waiters
+            .borrow()
+            .iter()
+            .filter(|waiter| waiter.deadline <= now)
+        {
+            hook().wake_all(THREADS + waiter.thread);
+        }
+    }
+
     /// Nobody can run: time goes by until somebody's wait is over. Returns who that is.
     pub(super) fn ring(&self) -> Option<usize> {
         let waiters = self.waiters.borrow();

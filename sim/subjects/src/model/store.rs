@@ -1,7 +1,9 @@
 //! What a store holds: for each client the states that its own keys went through.
 //!
 //! *Verified:* the keys of each client are as after one of its puts, none that comes before the last
-//! acknowledged one. *Not verified:* the order between clients.
+//! acknowledged one; in the middle of a life, as it has left them. Where no order of puts is promised,
+//! each key for itself. *Not verified:* the order between clients; that a put is there as a whole where
+//! no order is promised.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +18,12 @@ const KEYS: u64 = 5;
 
 /// A client's keys.
 struct Client {
-    /// From what was there before to what the last put has left, or would have.
+    /// What they went through, as puts and recoveries have left it, or would have.
     states: Vec<State>,
-    /// What comes before this one is not to be seen again.
-    floor: usize,
+    /// What comes before this one is not to be seen again, for a later one was acknowledged.
+    acknowledged: usize,
+    /// The same, for it was seen after a power cut.
+    seen: usize,
     /// What the last recovery has found.
     found: usize,
     /// Whether nobody knows if the last put was done: what came after it could not be told apart.
@@ -38,7 +42,8 @@ impl StoreModel {
     pub fn new(promises: Promises, clients: usize) -> StoreModel {
         let client = |_| Client {
             states: vec![State::new()],
-            floor: 0,
+            acknowledged: 0,
+            seen: 0,
             found: 0,
             is_in_doubt: false,
         };
@@ -52,11 +57,7 @@ impl StoreModel {
     /// The next changes of a client: one for each of `picks`, which say which key, and whether it is to
     /// be removed. They will be tried.
     pub fn next_put(&mut self, client: usize, picks: &[(u64, bool)], len: usize) -> Vec<Change> {
-        let mut state = self.clients[client]
-            .states
-            .last()
-            .expect("the first one")
-            .clone();
+        let mut state = self.clients[client].last().clone();
         let mut changes = BTreeMap::new();
         for (key, is_removed) in picks {
             let key = format!("{client}/{}", key % KEYS).into_bytes();
@@ -90,9 +91,9 @@ impl StoreModel {
     pub fn committed(&mut self, client: usize) {
         let client = &mut self.clients[client];
         let last = client.states.len() - 1;
-        // A commit says nothing of what an earlier life has put.
+        // Where it has put nothing in this life, it commits nothing.
         if self.promises.durable.is_some() && last > client.found {
-            client.floor = last;
+            client.acknowledged = last;
         }
     }
 
@@ -101,23 +102,42 @@ impl StoreModel {
     /// # Errors
     /// What should not be so.
     pub fn judge_recovery(&mut self, read: &State, was_cut: bool) -> Result<(), Violation> {
-        let found = self.judge_read(read)?;
-        for (client, at) in self.clients.iter_mut().zip(found) {
-            client.states.truncate(at + 1);
-            client.found = at;
+        let parts = self.parts(read)?;
+        let is_stable = self.promises.stable.is_some();
+        for (number, part) in parts.into_iter().enumerate() {
+            let found = self.place(number, &part)?;
+            let client = &mut self.clients[number];
+            match found {
+                // What it did not find is gone for good.
+                Some(at) if is_stable => client.states.truncate(at + 1),
+                _ => client.states.push(part),
+            }
+            client.found = client.states.len() - 1;
             client.is_in_doubt = false;
-            if was_cut && self.promises.stable.is_some() {
-                client.floor = at;
+            if was_cut && is_stable {
+                client.seen = client.found;
             }
         }
         Ok(())
     }
 
-    /// Judges what somebody reads; returns which state of each client it is.
+    /// Judges what a client reads in the middle of a life: its own keys, as it has left them.
     ///
     /// # Errors
     /// What should not be so.
-    pub fn judge_read(&self, read: &State) -> Result<Vec<usize>, Violation> {
+    pub fn judge_read(&self, client: usize, read: &State) -> Result<(), Violation> {
+        let part = self.parts(read)?.swap_remove(client);
+        match part == *self.clients[client].last() || self.promises.intact.is_none() {
+            true => Ok(()),
+            false => {
+                let story = format!("client {client} reads something else than it has put");
+                Err(Violation::new(Property::Prefix, story))
+            }
+        }
+    }
+
+    /// The keys of each client.
+    fn parts(&self, read: &State) -> Result<Vec<State>, Violation> {
         let mut parts = vec![State::new(); self.clients.len()];
         for (key, value) in read {
             match client_of(key).and_then(|client| parts.get_mut(client)) {
@@ -129,48 +149,69 @@ impl StoreModel {
                 }
             };
         }
-        let parts = self.clients.iter().zip(&parts).enumerate();
-        parts
-            .map(|(number, (client, part))| self.place(number, client, part))
-            .collect()
+        Ok(parts)
     }
 
-    /// Which of a client's states this is.
-    fn place(&self, number: usize, client: &Client, part: &State) -> Result<usize, Violation> {
-        let last = client.states.len() - 1;
+    /// Which of a client's states this is; `None` where it is none, and need not be one.
+    fn place(&self, number: usize, part: &State) -> Result<Option<usize>, Violation> {
+        let client = &self.clients[number];
         if let Some(at) = client.states.iter().rposition(|state| state == part) {
-            if at >= client.floor {
-                return Ok(at);
+            let (property, floor) = match at < client.acknowledged {
+                true => (Property::Acknowledged, client.acknowledged),
+                false => (Property::Stability, client.seen),
+            };
+            if at >= floor {
+                return Ok(Some(at));
             }
+            let (ago, of_these) = (client.states.len() - 1 - at, floor - at);
+            let word = match property {
+                Property::Acknowledged => "acknowledged",
+                _ => "seen after a power cut",
+            };
             let story = format!(
-                "the keys of client {number} are as {} puts ago; {} of these were acknowledged or seen",
-                last - at,
-                client.floor - at
+                "the keys of client {number} are as {ago} puts ago; {of_these} of these were {word}"
             );
-            return Err(Violation::new(Property::Acknowledged, story));
+            return Err(Violation::new(property, story));
         }
-        let stale = part.iter().find(|(key, value)| {
-            !client
-                .states
-                .iter()
-                .any(|state| state.get(*key).is_some_and(|known| known == *value))
-        });
-        let broken = match stale {
-            Some((key, _)) if self.promises.intact.is_some() => {
-                let story = format!("nobody has written the value of key {}", key.escape_ascii());
-                Some((Property::Prefix, story))
+        self.judge_mix(number, part).map(|()| None)
+    }
+
+    /// Judges what is as after none of a client's puts.
+    fn judge_mix(&self, number: usize, part: &State) -> Result<(), Violation> {
+        let client = &self.clients[number];
+        let floor = client.acknowledged.max(client.seen);
+        for key in (0..KEYS).map(|key| format!("{number}/{key}").into_bytes()) {
+            let value = part.get(&key);
+            let is_of = |states: &[State]| states.iter().any(|state| state.get(&key) == value);
+            let (property, word) = if !is_of(&client.states) {
+                (Property::Prefix, "nobody has written the value")
+            } else if !is_of(&client.states[floor..]) {
+                (
+                    Property::Acknowledged,
+                    "a later value than this was acknowledged or seen, that",
+                )
+            } else {
+                continue;
+            };
+            if property == Property::Acknowledged || self.promises.intact.is_some() {
+                let story = format!("{word} of key {}", key.escape_ascii());
+                return Err(Violation::new(property, story));
             }
-            None if self.promises.atomic.is_some() => {
+        }
+        // Without an order, puts may be there and earlier ones not.
+        match self.promises.atomic.is_some() && self.promises.prefix.is_some() {
+            true => {
                 let story = format!("the keys of client {number} are as after none of its puts");
-                Some((Property::Atomic, story))
+                Err(Violation::new(Property::Atomic, story))
             }
-            _ => None,
-        };
-        match broken {
-            Some((property, story)) => Err(Violation::new(property, story)),
-            // Where nothing is promised, anything goes on from the floor.
-            None => Ok(client.floor),
+            false => Ok(()),
         }
+    }
+}
+
+impl Client {
+    fn last(&self) -> &State {
+        self.states.last().expect("the first one")
     }
 }
 
@@ -223,11 +264,39 @@ mod tests {
     }
 
     #[test]
+    fn without_an_order_each_key_is_judged_for_itself() {
+        let states = model().clients.remove(0).states;
+        let mut mixed = states[2].clone();
+        mixed.extend(states[1].clone().split_off(&b"0/1"[..]));
+        let mut store = model();
+        store.promises.prefix = None;
+        store.promises.stable = None;
+        store
+            .judge_recovery(&mixed, true)
+            .expect("no order is promised");
+        // What it did not have may come back, but what was acknowledged is there.
+        store.judge_recovery(&states[2], true).expect("it was put");
+        let lost = store.judge_recovery(&states[0], true);
+        assert_eq!(lost.expect_err("lost").property, Property::Acknowledged);
+    }
+
+    #[test]
+    fn a_client_reads_what_it_has_put() {
+        let states = model().clients.remove(0).states;
+        model().judge_read(0, &states[2]).expect("the last one");
+        model()
+            .judge_read(1, &states[1])
+            .expect("nothing of its own");
+        assert!(model().judge_read(0, &states[1]).is_err());
+    }
+
+    #[test]
     fn what_was_seen_after_a_power_cut_stays() {
         let states = model().clients.remove(0).states;
         let mut store = model();
         store.judge_recovery(&states[2], true).expect("all is well");
-        assert!(store.judge_recovery(&states[1], true).is_err());
+        let lost = store.judge_recovery(&states[1], true);
+        assert_eq!(lost.expect_err("it was seen").property, Property::Stability);
         let mut store = model();
         store
             .judge_recovery(&states[2], false)
