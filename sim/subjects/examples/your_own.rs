@@ -1,5 +1,4 @@
 //! Your own storage under the storm: this file, with your crate's name in place of persy's.
-// Source: https://docs.rs/persy/1.8.1/persy/
 
 use persy::{ByteVec, OpenOptions, Persy, ValueMode};
 use seawall_subjects::subject::{Change, Open, Outcome, Promises, Store, Subject};
@@ -7,7 +6,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 const SUBJECT: Subject = Subject {
     name: "persy",
-    version: "persy 1.8.1",
+    version: "persy 1.8.1", // Source: https://docs.rs/persy/1.8.1/persy/
     open: Open::Store(|path| {
         let path = path.join("store.persy");
         let persy = OpenOptions::new().create(true).open(path)?;

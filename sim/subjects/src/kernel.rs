@@ -31,10 +31,17 @@ use threads::Threads;
 /// What a call returns, or its `errno`; and how many bytes of the buffer it has filled.
 type Reply = Result<(u64, usize), i32>;
 
-/// How long a thread may compute without a call.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a process may compute in its life: each of its calls takes microseconds.
+const COMPUTES_MAX: Duration = Duration::from_secs(20);
+/// How long nothing may come from it, whatever else the machine does.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How often somebody looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What each call takes, in ns.
 const CALL_NS: u64 = 5_000;
+/// How long it takes until the next process runs, in ns. Who names files by the time would meet those of the life
+/// before else.
+const BOOT_NS: u64 = 1_000_000_000;
 
 /// All of them. They are not on the heap, for [`Machine::make_all`]'s sake.
 static MACHINES: [OnceLock<Machine>; WORKERS_MAX] = [const { OnceLock::new() }; WORKERS_MAX];
@@ -60,6 +67,7 @@ pub struct Process<'a> {
     /// Why it can't go on, if that is so.
     broken: RefCell<Option<Broken>>,
     panics: RefCell<Vec<String>>,
+    aborts_on_panic: Cell<bool>,
     has_begun: Cell<bool>,
 }
 
@@ -76,11 +84,9 @@ impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Broken::Ended(ended) => write!(f, "the process is gone: {ended}"),
-            Broken::Spins(thread) => write!(
-                f,
-                "thread {thread} has made no call for {} seconds",
-                PATIENCE.as_secs()
-            ),
+            Broken::Spins(thread) => {
+                write!(f, "thread {thread} computes for ever, and makes no call")
+            }
         }
     }
 }
@@ -129,6 +135,7 @@ impl Machine {
     pub fn boot(&self, subject: usize, clients: usize, vfs: Arc<SimVfs>) -> Process<'_> {
         assert!((1..SLOTS).contains(&clients), "so many clients");
         let shared = self.wire.shared();
+        shared.clock.fetch_add(BOOT_NS, Ordering::Relaxed);
         shared.subject.store(subject as u32, Ordering::Relaxed);
         shared.clients.store(clients as u32, Ordering::Relaxed);
         let wants_stacks = events::are_sites_wanted();
@@ -148,6 +155,7 @@ impl Machine {
             threads,
             broken: RefCell::default(),
             panics: RefCell::default(),
+            aborts_on_panic: Cell::default(),
             has_begun: Cell::default(),
         }
     }
@@ -202,6 +210,16 @@ impl Process<'_> {
         self.panics.borrow().clone()
     }
 
+    /// From now on it ends as soon as a thread panics, as where panics abort.
+    pub fn abort_on_panic(&self, aborts: bool) {
+        self.aborts_on_panic.set(aborts);
+    }
+
+    /// Whether it has ended without being told to.
+    pub fn has_ended(&self) -> bool {
+        matches!(*self.broken.borrow(), Some(Broken::Ended(_)))
+    }
+
     fn wire(&self) -> Wire {
         self.machine.wire
     }
@@ -221,6 +239,11 @@ impl Process<'_> {
                         0 => Err(String::from_utf8_lossy(bytes).into_owned()),
                         _ => Answer::decode(bytes).ok_or_else(|| "no answer".to_owned()),
                     }));
+                }
+                Op::Panicked if self.aborts_on_panic.get() => {
+                    let aborted = Broken::Ended(Ended::Killed(libc::SIGABRT));
+                    self.broken.replace(Some(aborted.clone()));
+                    return Err(aborted);
                 }
                 Op::EndThread => {
                     trace::line(|| format!("thread {thread} ends"));
@@ -267,7 +290,13 @@ impl Process<'_> {
     fn await_request(&self, thread: usize) -> Result<(Op, [u64; 4], usize), Broken> {
         let (wire, zygote) = (self.wire(), &self.machine.zygote);
         let is_there = || wire.request(thread).is_some() || zygote.ended() != self.ended;
-        let has_come = wire.wait_for_bell(is_there, PATIENCE);
+        let mut waited = Duration::ZERO;
+        while !wire.wait_for_bell(is_there, LOOK_EVERY) {
+            waited += LOOK_EVERY;
+            if waited >= PATIENCE || zygote.computed() >= COMPUTES_MAX {
+                break;
+            }
+        }
         match wire.request(thread) {
             Some(request) => Ok(request),
             None => {
@@ -275,7 +304,6 @@ impl Process<'_> {
                     Some(ended) => Broken::Ended(ended),
                     None => Broken::Spins(thread),
                 };
-                debug_assert!(has_come || matches!(broken, Broken::Spins(_)));
                 self.broken.replace(Some(broken.clone()));
                 Err(broken)
             }

@@ -135,6 +135,20 @@ impl Zygote {
         self.wire.shared().ended.load(Ordering::Acquire)
     }
 
+    /// How long the process that runs has computed.
+    pub fn computed(&self) -> Duration {
+        let pid = self.wire.shared().pid.load(Ordering::Acquire);
+        // SAFETY: both fill a local variable. Where the process is gone, the clock stays at zero.
+        let time = unsafe {
+            let (mut clock, mut time) = (0, std::mem::zeroed::<libc::timespec>());
+            if libc::clock_getcpuclockid(pid, &raw mut clock) == 0 {
+                libc::clock_gettime(clock, &raw mut time);
+            }
+            time
+        };
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+
     /// Kills the process, which began when so many had ended, and waits for its end.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ use libc::{clockid_t, time_t, timespec, timeval, useconds_t};
 use super::raw::{pass, real, set_errno};
 use crate::sys;
 
-/// The date at which each life's monotonic clock is zero: the first second of 2026, in UTC.
+/// The date at which a run's monotonic clock is zero: the first second of 2026, in UTC.
 pub const BOOT_SECONDS: i64 = 1_767_225_600;
 
 const SECOND: u64 = 1_000_000_000;

@@ -15,13 +15,8 @@ pub(super) const SUBJECT: Subject = Subject {
     version: "commitlog 0.2.0",
     open: Open::Log(open),
     promises: Promises {
-        durable: None,
-        opens: None,
         intact: Some("a message has a hash; a corrupt segment or index is an error of a read"),
-        prefix: Some("messages have a unique, monotonically increasing offset"),
-        atomic: None,
-        stable: None,
-        faults: None,
+        ..Promises::NONE
     },
     longest: 4000,
     source: "commitlog-0.2.0/src",

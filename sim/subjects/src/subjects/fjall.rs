@@ -17,10 +17,9 @@ pub(super) const SUBJECT: Subject = Subject {
         durable: Some("PersistMode::SyncAll syncs the journal: data is definitely durable"),
         opens: Some("even without flushing data is crash-safe"),
         intact: Some("persisting affects durability only, not consistency"),
-        prefix: None,
         atomic: Some("a batch is committed atomically"),
-        stable: None,
         faults: Some("a failed write or sync poisons the keyspace; what returns Ok is done"),
+        ..Promises::NONE
     },
     longest: usize::MAX,
     source: "fjall-3.1.13/src",

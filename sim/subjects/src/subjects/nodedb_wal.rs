@@ -18,9 +18,9 @@ pub(super) const SUBJECT: Subject = Subject {
         opens: Some("after a crash at any point a replay recovers; torn writes are no errors"),
         intact: Some("each record has a CRC32C of its header and payload; LSNs are unique"),
         prefix: Some("recovers a consistent prefix, and replays it in the order of LSNs"),
-        atomic: None,
         stable: Some("recovery is idempotent: a second one gives the same answer"),
         faults: Some("sync returns a Result: Ok says durable, and names no exception"),
+        ..Promises::NONE
     },
     longest: 4000,
     source: "nodedb-wal-0.6.2/src",

@@ -19,9 +19,8 @@ pub(super) const SUBJECT: Subject = Subject {
         opens: Some("an entry that a crash or power outage cut off is to be ignored"),
         intact: Some("writes are atomic; each chunk ends with its CRC-32"),
         prefix: Some("ids are in the order of the entries' writers"),
-        atomic: None,
-        stable: None,
         faults: Some("commit returns a Result: Ok says synchronized, and names no exception"),
+        ..Promises::NONE
     },
     longest: usize::MAX,
     source: "okaywal-0.3.1/src",

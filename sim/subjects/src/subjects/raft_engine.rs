@@ -20,11 +20,10 @@ pub(super) const SUBJECT: Subject = Subject {
         opens: Some("recovery tolerates a corrupted tail, by default"),
         intact: Some("writes are atomic"),
         prefix: Some("entries of a group have consecutive indexes"),
-        atomic: None,
-        stable: None,
         faults: Some(
             "a write that fails for lack of space is tried again; else it returns an error",
         ),
+        ..Promises::NONE
     },
     longest: usize::MAX,
     source: "raft-engine-0.4.2/src",

@@ -1,8 +1,6 @@
 //! SQLite in WAL mode, with a table of keys and values: each put is a durable transaction.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Mutex;
+use std::{collections::BTreeMap, path::Path, sync::Mutex};
 
 use rusqlite::Connection;
 

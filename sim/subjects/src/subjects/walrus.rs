@@ -8,6 +8,8 @@ use walrus_rust::{FsyncSchedule, ReadConsistency, Walrus};
 use super::lock;
 use crate::subject::{Log, Open, Outcome, Promises, Subject};
 
+mod ring;
+
 const TOPIC: &str = "log";
 
 // Source: https://docs.rs/walrus-rust/0.2.0/walrus_rust/, "Fsync Scheduling"; docs/architecture.md
@@ -19,11 +21,7 @@ pub(super) const SUBJECT: Subject = Subject {
     promises: Promises {
         durable: Some("SyncEach: an fsync after every single write, maximum durability"),
         opens: Some("on startup each block is replayed"),
-        intact: None,
-        prefix: Some("entries are streamed in the order of their commits"),
-        atomic: None,
-        stable: None,
-        faults: None,
+        ..Promises::NONE
     },
     longest: usize::MAX,
     source: "walrus-rust-0.2.0/src",
@@ -32,6 +30,7 @@ pub(super) const SUBJECT: Subject = Subject {
 fn open(path: &Path) -> Outcome<Box<dyn Log>> {
     // It puts its files below the working directory.
     std::env::set_current_dir(path)?;
+    ring::forgive_its_absence();
     // A place is never stored, so that each life reads from the start.
     let reads = ReadConsistency::AtLeastOnce {
         persist_every: u32::MAX,
