@@ -105,7 +105,7 @@ pub struct Promises {
     pub prefix: Option<&'static str>,
     /// The changes of one `put` are there together or not at all. For a store only.
     pub atomic: Option<&'static str>,
-    /// What was there after a power cut stays.
+    /// What was there after a power cut stays, and what was not there does not come back.
     pub stable: Option<&'static str>,
     /// All of this holds where calls fail or fall short, too: what returned `Ok` is done. Where nothing is
     /// promised, no call does.

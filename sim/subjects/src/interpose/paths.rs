@@ -55,7 +55,8 @@ fn inside(path: &[u8]) -> Option<Vec<u8>> {
     (rest.is_empty() || rest.starts_with(b"/")).then(|| path.to_vec())
 }
 
-/// Without `.`, `..` and empty parts. The simulated disk has no symbolic links, so this is exact.
+/// Without `.`, `..` and empty parts. The simulated disk has no symbolic links, so this is what Linux finds
+/// where all parts are there.
 fn normal(path: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(path.len());
     for part in path.split(|byte| *byte == b'/') {

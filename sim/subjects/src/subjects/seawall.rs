@@ -19,7 +19,7 @@ pub(super) const SUBJECT: Subject = Subject {
         atomic: None,
         stable: Some("what one recovery showed, every later one shows"),
         faults: Some(
-            "an append that returned an error is never there; a failed sync ends all writing",
+            "after a failed write or sync nothing succeeds any more; what was acknowledged stays",
         ),
     },
     longest: usize::MAX,
