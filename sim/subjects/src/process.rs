@@ -12,8 +12,8 @@ use crate::subject::{Log, Open, Outcome, Store, Subject};
 use crate::sys;
 use crate::wire::Wire;
 
-/// Where subjects live.
-pub const HOME: &str = "/simfs/home";
+/// Where subjects live, from the root of the simulated disk on.
+pub const HOME: &str = "/home";
 
 /// What the clients share while it is open.
 #[derive(Clone)]
@@ -66,9 +66,11 @@ fn act(command: Command, shared: &Shared, open: Open) -> Outcome<Answer> {
     let opened = || lock().clone().ok_or("it is not open");
     match command {
         Command::Open => {
+            let home = format!("{}{HOME}", sys::ROOT);
+            let home = Path::new(&home);
             let opened = match open {
-                Open::Log(open) => Opened::Log(Arc::new(open(Path::new(HOME))?)),
-                Open::Store(open) => Opened::Store(Arc::new(open(Path::new(HOME))?)),
+                Open::Log(open) => Opened::Log(Arc::new(open(home)?)),
+                Open::Store(open) => Opened::Store(Arc::new(open(home)?)),
             };
             *lock() = Some(opened);
             Ok(Answer::Nothing)

@@ -16,6 +16,7 @@ use serde_bytes::ByteBuf;
 use crate::command::{Answer, Command, received, sent};
 use crate::kernel::{Broken, Machine, Process};
 use crate::model::{LogModel, StoreModel};
+use crate::process::HOME;
 use crate::subject::{Open, Subject};
 use crate::wire::SLOTS;
 
@@ -27,8 +28,6 @@ const CLIENTS_MAX: u64 = 3;
 const HELPERS: usize = SLOTS - CLIENTS_MAX as usize;
 /// How many steps a client takes in a life, at most.
 const STEPS: u64 = 6;
-/// Where on the disk a subject lives.
-const HOME: &str = "/home";
 /// Clients wait for this while the first one opens the subject.
 const OPENED: usize = 1000;
 /// The first client waits for this until the others are done.

@@ -13,10 +13,11 @@ use raft_engine::{Engine, LogBatch, MessageExt};
 use crate::subject::Outcome;
 use crate::subjects::lock;
 
-static GROUPS: AtomicU64 = AtomicU64::new(1);
-
-thread_local! {
-    static GROUP: u64 = GROUPS.fetch_add(1, Relaxed);
+/// Each client has a group of its own, the same in each life.
+fn group() -> u64 {
+    let this = std::thread::current();
+    let number = this.name().and_then(|name| name.strip_prefix("client "));
+    number.and_then(|number| number.parse().ok()).unwrap_or(0) + 1
 }
 
 /// An engine with entries.
@@ -68,7 +69,7 @@ impl<F: FileSystem> Entries<F> {
     }
 
     pub(in crate::subjects) fn write(&self, entry: &[u8], sync: bool) -> Outcome<()> {
-        let group = GROUP.with(|group| *group);
+        let group = group();
         let index = self.engine.last_index(group).map_or(1, |last| last + 1);
         let entry = Any {
             type_url: format!("{index} {}", self.next.fetch_add(1, Relaxed)),
