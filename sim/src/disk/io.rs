@@ -80,7 +80,8 @@ impl Disk {
         if count > 0 {
             let seq = self.next_seq();
             self.file_mut(ino).write(seq, offset, &data[..count]);
-            self.strict.wrote(ino, offset, count as u64, Some(count as u64));
+            self.strict
+                .wrote(ino, offset, count as u64, Some(count as u64));
         }
     }
 

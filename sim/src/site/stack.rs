@@ -69,17 +69,25 @@ fn add(program: &Program, address: usize, own: &mut Vec<Frame>) -> bool {
 
 /// What is left of a file where it is in one of these parts, which have spaces between them: all of a path
 /// from the workspace's root, which begins with the part, and of another path what it has from the part on,
-/// with the slash before it.
+/// with the slash before it, where that names a crate: the standard library has a `src/`, too.
 pub(super) fn within<'a>(parts: &str, file: &'a str) -> Option<&'a str> {
     parts
         .split(' ')
         .find_map(|part| match file.starts_with('/') {
+            true if !names_a_crate(part) => None,
             true => file.match_indices(part).find_map(|(at, _)| {
                 let slash = at.checked_sub(1)?;
                 (file.as_bytes()[slash] == b'/').then_some(&file[slash..])
             }),
             false => file.starts_with(part).then_some(file),
         })
+}
+
+/// Whether a path begins with the directory of a crate, as registries call it: `okaywal-0.3.1`.
+fn names_a_crate(part: &str) -> bool {
+    let directory = part.split('/').next().unwrap_or_default();
+    let mut after = directory.split('-').skip(1);
+    after.any(|word| word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 fn lookup(address: usize) -> Known {
@@ -286,6 +294,7 @@ mod tests {
         );
         check("wal-0.3.1/src/", wal, None);
         check("src/", "src/commit.rs", Some("src/commit.rs"));
+        check("src/", "/rustc/library/core/src/cell.rs", None);
         check("src/", "sim/src/site.rs", None);
     }
 }

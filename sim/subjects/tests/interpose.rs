@@ -44,7 +44,7 @@ const fn subject(name: &'static str, open: fn(&Path) -> Outcome<Box<dyn Log>>) -
         open: Open::Log(open),
         promises: ALL,
         longest: usize::MAX,
-        source: "tests/interpose",
+        source: "sim/subjects/tests/interpose",
     }
 }
 

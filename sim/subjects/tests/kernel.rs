@@ -30,7 +30,7 @@ const fn subject(name: &'static str, open: fn(&Path) -> Outcome<Box<dyn Log>>) -
         open: Open::Log(open),
         promises: ALL,
         longest: usize::MAX,
-        source: "tests/kernel.rs",
+        source: "sim/subjects/tests/kernel.rs",
     }
 }
 
