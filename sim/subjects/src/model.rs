@@ -235,15 +235,7 @@ fn told(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    const ALL: Promises = Promises {
-        durable: Some(""),
-        opens: Some(""),
-        intact: Some(""),
-        prefix: Some(""),
-        atomic: Some(""),
-        stable: Some(""),
-        faults: None,
-    };
+    const ALL: Promises = Promises::all("");
 
     /// Three entries of one client: the first acknowledged, the second added, the third tried.
     fn model(promises: Promises) -> (LogModel, [Vec<u8>; 3]) {

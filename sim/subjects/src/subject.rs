@@ -124,6 +124,19 @@ impl Promises {
         faults: None,
     };
 
+    /// All of them, in the same words.
+    pub const fn all(words: &'static str) -> Promises {
+        Promises {
+            durable: Some(words),
+            opens: Some(words),
+            intact: Some(words),
+            prefix: Some(words),
+            atomic: Some(words),
+            stable: Some(words),
+            faults: Some(words),
+        }
+    }
+
     /// What is checked, and why, a line each.
     pub fn lines(&self) -> Vec<String> {
         let all = [

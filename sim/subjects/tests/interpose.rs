@@ -27,22 +27,12 @@ mod group;
 #[path = "interpose/mapped.rs"]
 mod mapped;
 
-const ALL: Promises = Promises {
-    durable: Some("the test says so"),
-    opens: Some("the test says so"),
-    intact: Some("the test says so"),
-    prefix: Some("the test says so"),
-    atomic: None,
-    stable: Some("the test says so"),
-    faults: Some("the test says so"),
-};
-
 const fn subject(name: &'static str, open: fn(&Path) -> Outcome<Box<dyn Log>>) -> Subject {
     Subject {
         name,
         version: "of this test",
         open: Open::Log(open),
-        promises: ALL,
+        promises: Promises::all("the test says so"),
         longest: usize::MAX,
         source: "sim/subjects/tests/interpose",
     }

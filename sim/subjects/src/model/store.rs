@@ -225,16 +225,7 @@ mod tests {
     use super::*;
 
     fn model() -> StoreModel {
-        let promises = Promises {
-            durable: Some(""),
-            opens: Some(""),
-            intact: Some(""),
-            prefix: Some(""),
-            atomic: Some(""),
-            stable: Some(""),
-            faults: None,
-        };
-        let mut model = StoreModel::new(promises, 2);
+        let mut model = StoreModel::new(Promises::all(""), 2);
         model.next_put(0, &[(0, false), (1, false)], 20);
         model.committed(0);
         model.next_put(0, &[(0, false), (1, true)], 20);
